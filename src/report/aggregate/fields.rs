@@ -1,0 +1,1 @@
+//! The elements of an aggregate report and the normal form of their text.

@@ -1,0 +1,1 @@
+//! Microsoft's Junk Mail Reporting Program: its three shapes.

@@ -1,0 +1,91 @@
+//! Complaints: ARF (RFC 5965) and its relatives, and Microsoft's JMRP in its three shapes.
+//!
+//! The values live here. `feedback` reads the report part, `original` the headers of the reported
+//! message, `derive` fills what the report does not say from those headers and says from which,
+//! `jmrp` knows Microsoft's shapes.
+
+mod derive;
+mod feedback;
+pub mod jmrp;
+mod original;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::Raw;
+use super::vocabulary::FeedbackType;
+
+pub use original::Original;
+
+/// The shape in which a complaint came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// RFC 5965, from anybody but Microsoft's JMRP.
+    Arf,
+    /// JMRP until June 2026: the original attached, no report part.
+    JmrpAttachment,
+    /// JMRP, oldest: the original re-sent with Microsoft's fields in its own header.
+    JmrpOriginal,
+    /// JMRP since June 2026: an ARF with an almost empty report part.
+    JmrpArf,
+}
+
+impl Shape {
+    /// The name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Arf => "arf",
+            Self::JmrpAttachment => "jmrp-attachment",
+            Self::JmrpOriginal => "jmrp-original",
+            Self::JmrpArf => "jmrp-arf",
+        }
+    }
+}
+
+/// A feedback report about one message. No default is filled in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Complaint {
+    /// What is complained about; `None` where the report does not say.
+    pub feedback_type: Option<FeedbackType>,
+    /// The shape in which it came.
+    pub shape: Shape,
+    /// The software that made the report.
+    pub user_agent: Option<String>,
+    /// The version of the format, as sent.
+    pub version: Option<String>,
+    /// How many incidents this report stands for.
+    pub incidents: Option<u64>,
+    /// The address that the reported message came from.
+    pub source_ip: Option<IpAddr>,
+    /// The port it came from (RFC 6692).
+    pub source_port: Option<u16>,
+    /// When it arrived.
+    pub arrival_date: Option<DateTime<Utc>>,
+    /// MAIL FROM, without angle brackets; empty for the null reverse-path.
+    pub original_mail_from: Option<String>,
+    /// RCPT TO, without angle brackets.
+    pub original_rcpt_to: Vec<String>,
+    /// The envelope id of the reported message.
+    pub original_envelope_id: Option<String>,
+    /// The system that reports, without its `dns;`.
+    pub reporting_mta: Option<String>,
+    /// Domains that are reported, lower case.
+    pub reported_domain: Vec<String>,
+    /// Addresses that are reported.
+    pub reported_uri: Vec<String>,
+    /// Authentication-Results of the reported message.
+    pub authentication_results: Vec<String>,
+    /// Headers of the reported message; `None` where the report carries none.
+    pub original: Option<Original>,
+    /// Fields that no specification names: lower-case name to the values in their order.
+    pub extensions: BTreeMap<String, Vec<String>>,
+    /// For every field that the report does not say itself, the header it was taken from.
+    pub derived: BTreeMap<&'static str, String>,
+    /// Texts whose normal form differs.
+    #[serde(skip_serializing_if = "Raw::is_empty")]
+    pub raw: Raw,
+}
