@@ -21,3 +21,5 @@
 
 pub mod message;
 pub mod report;
+#[doc(hidden)]
+pub mod store;

@@ -89,3 +89,30 @@ pub struct Complaint {
     #[serde(skip_serializing_if = "Raw::is_empty")]
     pub raw: Raw,
 }
+
+impl Complaint {
+    /// A complaint that says nothing yet.
+    pub fn empty(shape: Shape) -> Self {
+        Self {
+            feedback_type: None,
+            shape,
+            user_agent: None,
+            version: None,
+            incidents: None,
+            source_ip: None,
+            source_port: None,
+            arrival_date: None,
+            original_mail_from: None,
+            original_rcpt_to: Vec::new(),
+            original_envelope_id: None,
+            reporting_mta: None,
+            reported_domain: Vec::new(),
+            reported_uri: Vec::new(),
+            authentication_results: Vec::new(),
+            original: None,
+            extensions: BTreeMap::new(),
+            derived: BTreeMap::new(),
+            raw: Raw::new(),
+        }
+    }
+}
