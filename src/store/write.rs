@@ -280,7 +280,7 @@ impl Writer<'_> {
         }
         let arrived = Arrived {
             trust: item.trust,
-            items: open.rows.cast_signed(),
+            items: open.rows,
             document: item.digest,
             content: open.sum.digest(),
         };
