@@ -22,4 +22,6 @@
 pub mod message;
 pub mod report;
 #[doc(hidden)]
+pub mod pipeline;
+#[doc(hidden)]
 pub mod store;

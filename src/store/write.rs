@@ -65,7 +65,6 @@ pub(super) struct Head<'a> {
 /// An aggregate report whose records are being written.
 struct Open {
     report: i64,
-    key: Digest,
     stored: Vec<Stored>,
     rows: u64,
     sum: Sum,
@@ -441,6 +440,11 @@ impl Writer<'_> {
         whole_lost
             || keep != Keep::Nothing && !self.lost.is_empty()
             || keep == Keep::All && self.stored
+    }
+
+    /// Gives the message up: as if it had never been begun.
+    pub fn cancel(self) -> Result<(), Error> {
+        self.store.undo("message")
     }
 
     /// Ends the message: keeps it raw where it has to be kept, and accounts for its growth.
