@@ -19,5 +19,10 @@
 //! assert!(item.complete && item.problems.is_empty());
 //! ```
 
+#[doc(hidden)]
+pub mod cli;
+pub mod clock;
+pub mod config;
 pub mod message;
 pub mod report;
+pub mod source;

@@ -111,14 +111,16 @@ impl<R: BufRead> Mbox<R> {
             if line_begins && empty > 0 && is_from_line(&self.piece) {
                 break before;
             }
-            let line = match line_begins {
-                true => unquoted(&self.piece),
-                false => &self.piece,
+            let line = if line_begins {
+                unquoted(&self.piece)
+            } else {
+                &self.piece
             };
             held = held.with(line, self.limit, &self.overflow);
-            empty = match line_begins && is_empty_line(&self.piece) {
-                true => self.piece.len(),
-                false => 0,
+            empty = if line_begins && is_empty_line(&self.piece) {
+                self.piece.len()
+            } else {
+                0
             };
             line_begins = self.piece.last() == Some(&b'\n');
         };
