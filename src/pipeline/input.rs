@@ -51,7 +51,7 @@ pub(super) fn piped(limits: &Limits) -> io::Result<Piped> {
             name: None,
             body: Body::Bytes(bytes),
         }),
-        source::Input::Larger { start, .. } => Piped::TooLarge(start),
+        source::Input::Oversized { head, .. } => Piped::TooLarge(head),
     })
 }
 
