@@ -113,7 +113,12 @@ pub(super) fn run<T: Send, E: Send>(
     mut consume: impl FnMut(&mut dyn Iterator<Item = E>, bool) -> ControlFlow<()>,
 ) {
     let shared = Shared {
-        state: Mutex::new(State { ready: BTreeMap::new(), waiting: 0, end: None, stop: false }),
+        state: Mutex::new(State {
+            ready: BTreeMap::new(),
+            waiting: 0,
+            end: None,
+            stop: false,
+        }),
         ready: Condvar::new(),
         room: Condvar::new(),
     };
@@ -122,7 +127,10 @@ pub(super) fn run<T: Send, E: Send>(
         loop {
             let mut state = shared.lock();
             while state.waiting > WAITING && !state.stop {
-                state = shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = shared
+                    .room
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             }
             let stop = state.stop;
             drop(state);
@@ -164,7 +172,10 @@ pub(super) fn run<T: Send, E: Send>(
                 if state.end.is_some_and(|end| seq >= end) {
                     break None;
                 }
-                state = shared.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+                state = shared
+                    .ready
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
             };
             if let Some(Run::Whole(_, weight)) = &run {
                 state.waiting -= weight;
@@ -198,7 +209,10 @@ fn drain<E>(shared: &Shared<E>) {
     let mut state = shared.lock();
     while state.end.is_none() {
         state.ready.clear();
-        state = shared.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state = shared
+            .ready
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner);
     }
     state.ready.clear();
 }
@@ -258,7 +272,11 @@ mod tests {
                 |events, _| {
                     let _ = events.next();
                     consumed += 1;
-                    if consumed > at { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    if consumed > at {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
                 },
             );
             assert_eq!(consumed, at + 1);

@@ -100,12 +100,26 @@ impl Notice {
 
 /// What a parser thread sends to the writer about one message.
 enum Event {
-    Head { origin: String, name: Option<String>, digest: Digest, bytes: u64, carrier: Option<Carrier> },
-    Start { part: Option<String>, trust: Trust, digest: Digest, metadata: Box<Metadata> },
+    Head {
+        origin: String,
+        name: Option<String>,
+        digest: Digest,
+        bytes: u64,
+        carrier: Option<Carrier>,
+    },
+    Start {
+        part: Option<String>,
+        trust: Trust,
+        digest: Digest,
+        metadata: Box<Metadata>,
+    },
     Records(Vec<Record>),
     Item(Item),
     Raw(Body),
-    Failed { origin: String, reason: String },
+    Failed {
+        origin: String,
+        reason: String,
+    },
 }
 
 /// Stores everything that the input holds. What was committed is counted.
@@ -127,7 +141,10 @@ pub fn ingest(
         }
         Ok(Piped::TooLarge(start)) => swallow(store, start, settings, notice),
         Err(error) => {
-            notice(Notice::Unreadable { origin: "-".into(), reason: error.to_string() });
+            notice(Notice::Unreadable {
+                origin: "-".into(),
+                reason: error.to_string(),
+            });
             Ok(Counts::default())
         }
     }
@@ -140,7 +157,15 @@ pub(super) fn store_all(
     settings: &Ingest,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Counts, Error> {
-    let mut batch = Batch { store, settings, notice, counts: Counts::default(), done: Counts::default(), open: false, rows: 0 };
+    let mut batch = Batch {
+        store,
+        settings,
+        notice,
+        counts: Counts::default(),
+        done: Counts::default(),
+        open: false,
+        rows: 0,
+    };
     let mut failed = None;
     let work = |found: Found, out: &mut Outlet<'_, Event>| read(found, settings, out);
     fan::run(messages, threads(), big, work, |events, live| {
@@ -189,13 +214,23 @@ fn swallow(
     match store.swallow(&incoming, &mut rest, &reason, carrier.as_ref()) {
         Ok(()) => {}
         Err(Error::Wait(reason)) => {
-            notice(Notice::Waits { origin: "-".into(), reason });
+            notice(Notice::Waits {
+                origin: "-".into(),
+                reason,
+            });
             return Ok(Counts::default());
         }
         Err(error) => return Err(error),
     }
-    notice(Notice::Quarantined { origin: "-".into(), part: None, reason: reason.clone() });
-    let mut counts = Counts { messages: 1, ..Counts::default() };
+    notice(Notice::Quarantined {
+        origin: "-".into(),
+        part: None,
+        reason: reason.clone(),
+    });
+    let mut counts = Counts {
+        messages: 1,
+        ..Counts::default()
+    };
     counts.item(&Content::Quarantined { reason }, None);
     Ok(counts)
 }
@@ -240,9 +275,13 @@ impl Batch<'_> {
         live: bool,
     ) -> Result<(), Error> {
         let (origin, name, digest, bytes, carrier) = match events.next() {
-            Some(Event::Head { origin, name, digest, bytes, carrier }) => {
-                (origin, name, digest, bytes, carrier)
-            }
+            Some(Event::Head {
+                origin,
+                name,
+                digest,
+                bytes,
+                carrier,
+            }) => (origin, name, digest, bytes, carrier),
             Some(Event::Failed { origin, reason }) => {
                 (self.notice)(Notice::Unreadable { origin, reason });
                 return Ok(());
@@ -261,14 +300,22 @@ impl Batch<'_> {
             by_mail: self.settings.by_mail,
             now: self.settings.now,
         };
-        let mut counts = Counts { messages: 1, ..Counts::default() };
+        let mut counts = Counts {
+            messages: 1,
+            ..Counts::default()
+        };
         let mut notices = Vec::new();
         let mut raw = None;
         let mut unread = None;
         let mut writer = self.store.message(incoming, carrier)?;
         for event in events {
             match event {
-                Event::Start { part, trust, digest, metadata } => {
+                Event::Start {
+                    part,
+                    trust,
+                    digest,
+                    metadata,
+                } => {
                     writer.start(part.as_deref(), trust, digest, &metadata)?;
                 }
                 Event::Records(records) => {
@@ -315,9 +362,11 @@ fn told(origin: &str, item: Item, verdict: Option<Verdict>) -> Option<Notice> {
     let kind = item.content.kind();
     match (item.content, verdict) {
         (Content::Ignored { reason }, _) => Some(Notice::Ignored { origin, reason }),
-        (Content::Quarantined { reason }, _) => {
-            Some(Notice::Quarantined { origin, part: item.part, reason })
-        }
+        (Content::Quarantined { reason }, _) => Some(Notice::Quarantined {
+            origin,
+            part: item.part,
+            reason,
+        }),
         (_, Some(Verdict::Conflict)) => Some(Notice::Conflict { origin, kind }),
         (_, Some(Verdict::Duplicate)) => None,
         _ => item.problems.first().map(|problem| Notice::Problems {
@@ -349,7 +398,13 @@ fn read(found: Found, settings: &Ingest, out: &mut Outlet<'_, Event>) {
         Body::File(range) => match hash(range) {
             Ok(known) => known,
             Err(error) => {
-                out.push(Event::Failed { origin, reason: error.to_string() }, 100);
+                out.push(
+                    Event::Failed {
+                        origin,
+                        reason: error.to_string(),
+                    },
+                    100,
+                );
                 return;
             }
         },
@@ -430,7 +485,16 @@ impl Visitor for Sender<'_, '_> {
     fn carrier(&mut self, carrier: Option<&Carrier>) {
         if let Some((origin, name, digest, bytes)) = self.head.take() {
             let carrier = carrier.cloned();
-            let _ = self.send(Event::Head { origin, name, digest, bytes, carrier }, 500);
+            let _ = self.send(
+                Event::Head {
+                    origin,
+                    name,
+                    digest,
+                    bytes,
+                    carrier,
+                },
+                500,
+            );
         }
     }
 
@@ -446,7 +510,11 @@ impl Visitor for Sender<'_, '_> {
 
     fn record(&mut self, record: Record) -> Flow {
         self.records.push(record);
-        if self.records.len() < CHUNK { Flow::Continue(()) } else { self.flush() }
+        if self.records.len() < CHUNK {
+            Flow::Continue(())
+        } else {
+            self.flush()
+        }
     }
 
     fn item(&mut self, item: Item) {

@@ -37,7 +37,10 @@ impl Input {
         let settings = source::Settings::new(limits, std::env::temp_dir());
         match self {
             Self::Paths(paths) => Some(Box::new(Files::new(paths.iter().cloned(), settings))),
-            Self::Mbox => Some(Box::new(source::messages(BufReader::new(io::stdin()), &settings))),
+            Self::Mbox => Some(Box::new(source::messages(
+                BufReader::new(io::stdin()),
+                &settings,
+            ))),
             Self::Message => None,
         }
     }
@@ -58,9 +61,15 @@ pub(super) fn piped(limits: &Limits) -> io::Result<Piped> {
 /// Whether a message is worked on alone.
 pub(super) fn big(found: &Found) -> bool {
     match found {
-        Ok(RawMessage { body: Body::Bytes(bytes), .. }) => bytes.len() > BIG,
+        Ok(RawMessage {
+            body: Body::Bytes(bytes),
+            ..
+        }) => bytes.len() > BIG,
         // Streamed, or read into memory by the reader (an archive).
-        Ok(RawMessage { body: Body::File(_), .. }) => true,
+        Ok(RawMessage {
+            body: Body::File(_),
+            ..
+        }) => true,
         Err(_) => false,
     }
 }

@@ -21,5 +21,7 @@ pub use crate::store::{self, Store};
 
 /// Parser threads: one a core, and no more than the writer can follow.
 pub fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(8)
+    std::thread::available_parallelism()
+        .map_or(1, usize::from)
+        .min(8)
 }

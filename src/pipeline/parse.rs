@@ -1,6 +1,6 @@
 //! Reading without a database: every item to a renderer, in order.
 
-use std::io::{self, Read as _};
+use std::io;
 use std::ops::ControlFlow;
 
 use super::fan::{self, Outlet};
@@ -46,7 +46,11 @@ pub fn parse<R: Render>(
                 let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
                 whole.truncate(usize::try_from(limits.message).unwrap_or(usize::MAX) + 1);
                 let body = Body::Bytes(whole);
-                Box::new(std::iter::once(Ok(RawMessage { origin: "-".into(), name: None, body })))
+                Box::new(std::iter::once(Ok(RawMessage {
+                    origin: "-".into(),
+                    name: None,
+                    body,
+                })))
             }
             Err(error) => {
                 failed("-", &error.to_string());
@@ -59,7 +63,13 @@ pub fn parse<R: Render>(
         Ok(message) => read(message, options, &render, out),
         Err(error) => {
             let reason = error.error.to_string();
-            out.push(Event::Failed { origin: error.origin, reason }, 100);
+            out.push(
+                Event::Failed {
+                    origin: error.origin,
+                    reason,
+                },
+                100,
+            );
         }
     };
     fan::run(messages, threads(), big, work, |events, _| {
@@ -82,8 +92,15 @@ fn read<R: Render>(
     out: &mut Outlet<'_, Event>,
 ) {
     let RawMessage { origin, name, body } = message;
-    let counts = Counts { messages: 1, ..Counts::default() };
-    let mut tee = Tee { inner: render(&origin), counts, out };
+    let counts = Counts {
+        messages: 1,
+        ..Counts::default()
+    };
+    let mut tee = Tee {
+        inner: render(&origin),
+        counts,
+        out,
+    };
     match &body {
         Body::Bytes(bytes) => report::read(bytes, name.as_deref(), options, &mut tee),
         Body::File(range) => report::read_stream(range, name.as_deref(), options, &mut tee),
@@ -108,7 +125,11 @@ impl<R: Render> Tee<'_, '_, R> {
         }
         let bytes = std::mem::take(ready);
         let weight = bytes.len();
-        if self.out.push(Event::Bytes(bytes), weight) { Flow::Continue(()) } else { Flow::Break(()) }
+        if self.out.push(Event::Bytes(bytes), weight) {
+            Flow::Continue(())
+        } else {
+            Flow::Break(())
+        }
     }
 }
 

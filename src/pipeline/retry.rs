@@ -1,7 +1,7 @@
 //! The quarantine, read again.
 
-use super::ingest::{Ingest, Notice, store_all};
 use super::Counts;
+use super::ingest::{Ingest, Notice, store_all};
 use crate::message::unpack;
 use crate::source::{Body, RawMessage};
 use crate::store::{Error, Store};
@@ -18,15 +18,25 @@ pub fn retry(
     for retry in store.retries(ids)? {
         let limits = &settings.options.limits;
         if retry.bytes > limits.message.max(limits.document) {
-            let reason = format!("still larger than limits.message ({} bytes)", limits.message);
-            notice(Notice::Quarantined { origin: retry.origin, part: None, reason });
+            let reason = format!(
+                "still larger than limits.message ({} bytes)",
+                limits.message
+            );
+            notice(Notice::Quarantined {
+                origin: retry.origin,
+                part: None,
+                reason,
+            });
             continue;
         }
         let packed = store.raw(retry.raw)?;
         let bytes = unpack::inflate_all(&packed, retry.bytes).map_err(std::io::Error::other)?;
         drop(packed);
-        let message =
-            RawMessage { origin: retry.origin.clone(), name: retry.name.clone(), body: Body::Bytes(bytes) };
+        let message = RawMessage {
+            origin: retry.origin.clone(),
+            name: retry.name.clone(),
+            body: Body::Bytes(bytes),
+        };
         let mut one = store_all(store, std::iter::once(Ok(message)), settings, notice)?;
         store.begin()?;
         if let Err(error) = store.settle_retry(&retry).and_then(|()| store.commit()) {

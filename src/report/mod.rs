@@ -22,7 +22,7 @@ pub use bounce::Bounce;
 pub use complaint::Complaint;
 pub use failure::Failure;
 pub use tls::Tls;
-pub use walk::{collect, read, read_stream};
+pub use walk::{carrier, collect, read, read_stream};
 
 /// SHA-256.
 pub type Digest = [u8; 32];

@@ -8,14 +8,24 @@ use crate::message::{Carrier, Options};
 use crate::message::unpack::Open;
 
 /// Reads one mail, or one bare report, and hands what it holds to the visitor.
-pub fn read(bytes: &[u8], options: &Options, visitor: &mut dyn Visitor) {
+pub fn read(bytes: &[u8], _name: Option<&str>, options: &Options, visitor: &mut dyn Visitor) {
     let _ = (bytes, options, visitor, AssertUnwindSafe(()));
     todo!()
 }
 
 /// Reads one bare report that may be larger than memory.
-pub fn read_stream(file: &dyn Open, options: &Options, visitor: &mut dyn Visitor) {
+pub fn read_stream(
+    file: &dyn Open,
+    _name: Option<&str>,
+    options: &Options,
+    visitor: &mut dyn Visitor,
+) {
     let _ = (file, options, visitor);
+    todo!()
+}
+
+/// The header of a mail that is too large to be read.
+pub fn carrier(_start: &[u8], _options: &Options) -> Option<Carrier> {
     todo!()
 }
 
@@ -39,6 +49,6 @@ pub fn collect(bytes: &[u8], options: &Options) -> Read {
         }
     }
     let mut collector = Collector(Read::default(), Vec::new());
-    read(bytes, options, &mut collector);
+    read(bytes, None, options, &mut collector);
     collector.0
 }

@@ -37,7 +37,7 @@ pub fn message<R: Read>(mut input: R, limit: u64) -> io::Result<Input<R>> {
 }
 
 /// Reads many messages, as an mbox; origins are `-#N`.
-pub fn messages<R: BufRead>(input: R, settings: &Settings) -> impl Iterator<Item = Found> {
+pub fn messages<R: BufRead>(input: R, settings: &Settings) -> impl Iterator<Item = Found> + use<R> {
     let spool: PathBuf = settings.spool.clone();
     Mbox::new(
         input,

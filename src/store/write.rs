@@ -127,7 +127,6 @@ impl Writer<'_> {
             .map(|s| s.id);
         let mut open = Open {
             report: 0,
-            key,
             stored,
             rows: 0,
             sum: Sum::default(),
