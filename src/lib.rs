@@ -29,6 +29,8 @@ pub mod clock;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
 pub mod pipeline;
 #[doc(hidden)]
 pub mod source;
