@@ -1,5 +1,12 @@
 //! Who may import whom: the arrows of the architecture, checked against the paths in the sources.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

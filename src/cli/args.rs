@@ -3,6 +3,8 @@
 //! The help, the completions and the man page all come from here. What the arguments mean is for
 //! the commands.
 
+#![allow(clippy::doc_markdown, reason = "the comments are the text of the help")]
+
 use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};

@@ -20,7 +20,7 @@ pub enum ExitCode {
     Network,
     /// The database.
     Database,
-    /// `ingest -`: a later try may go well (EX_TEMPFAIL of sysexits.h).
+    /// `ingest -`: a later try may go well (`EX_TEMPFAIL` of sysexits.h).
     TryAgain,
 }
 
