@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::message::{Auth, Carrier, Trust};
-use crate::report::{Content, Flow, Item, Record, Start, Visitor};
+use crate::report::{Content, Flow, Item, Record, Render, Start, Visitor};
 
 /// Renders the items of one message.
 #[derive(Debug)]
@@ -49,11 +49,6 @@ impl Lines {
     /// A renderer for the messages of one origin.
     pub fn new(origin: &str) -> Self {
         Self { origin: origin.to_owned(), carrier: None, out: Vec::new(), records: None }
-    }
-
-    /// What is written; whoever takes it leaves an empty buffer.
-    pub fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.out
     }
 
     fn head(&mut self, kind: &str, part: Option<&str>, trust: Trust) {
@@ -145,6 +140,26 @@ impl Visitor for Lines {
     }
 }
 
+impl Render for Lines {
+    fn ready(&mut self) -> &mut Vec<u8> {
+        &mut self.out
+    }
+}
+
+/// Renders nothing: for those who only count.
+#[derive(Debug, Default)]
+pub struct Nothing(Vec<u8>);
+
+impl Visitor for Nothing {
+    fn item(&mut self, _: Item) {}
+}
+
+impl Render for Nothing {
+    fn ready(&mut self) -> &mut Vec<u8> {
+        &mut self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -162,7 +177,7 @@ mod tests {
             complete: true,
         });
         assert_eq!(
-            String::from_utf8_lossy(lines.buffer()),
+            String::from_utf8_lossy(lines.ready()),
             concat!(
                 r#"{"kind":"ignored","origin":"a \"path\"","part":"1","message":null,"#,
                 r#""reason":"no part of it\nis a report","problems":[],"complete":true}"#,

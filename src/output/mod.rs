@@ -2,4 +2,5 @@
 
 mod lines;
 
-pub use lines::Lines;
+pub use crate::message::text::inert;
+pub use lines::{Lines, Nothing};

@@ -144,6 +144,12 @@ pub trait Visitor {
     fn item(&mut self, item: Item);
 }
 
+/// A visitor that turns what it sees into bytes.
+pub trait Render: Visitor {
+    /// The bytes that are ready; whoever takes them leaves an empty buffer.
+    fn ready(&mut self) -> &mut Vec<u8>;
+}
+
 /// Everything that one message or file held.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Read {
