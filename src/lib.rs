@@ -19,5 +19,6 @@
 //! assert!(item.complete && item.problems.is_empty());
 //! ```
 
+pub mod codes;
 pub mod message;
 pub mod report;
