@@ -48,7 +48,12 @@ struct Reason<'a> {
 impl Lines {
     /// A renderer for the messages of one origin.
     pub fn new(origin: &str) -> Self {
-        Self { origin: origin.to_owned(), carrier: None, out: Vec::new(), records: None }
+        Self {
+            origin: origin.to_owned(),
+            carrier: None,
+            out: Vec::new(),
+            records: None,
+        }
     }
 
     fn head(&mut self, kind: &str, part: Option<&str>, trust: Trust) {
@@ -60,7 +65,12 @@ impl Lines {
             auth: carrier.auth.as_ref(),
             trust,
         });
-        let head = Head { kind, origin: &self.origin, part, message };
+        let head = Head {
+            kind,
+            origin: &self.origin,
+            part,
+            message,
+        };
         self.out.push(b'{');
         members(&mut self.out, &head);
     }
@@ -71,7 +81,10 @@ impl Lines {
     }
 
     fn tail(&mut self, item: &Item) {
-        self.fields(&Tail { problems: &item.problems, complete: item.complete });
+        self.fields(&Tail {
+            problems: &item.problems,
+            complete: item.complete,
+        });
         self.out.extend_from_slice(b"}\n");
     }
 }
@@ -172,7 +185,9 @@ mod tests {
             part: Some("1".into()),
             trust: Trust::Unknown,
             digest: [0; 32],
-            content: Content::Ignored { reason: "no part of it\nis a report".into() },
+            content: Content::Ignored {
+                reason: "no part of it\nis a report".into(),
+            },
             problems: vec![],
             complete: true,
         });

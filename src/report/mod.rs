@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod bounce;
 pub mod complaint;
 pub mod failure;
+mod notes;
 pub mod tls;
 pub mod vocabulary;
 mod walk;

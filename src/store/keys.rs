@@ -331,8 +331,14 @@ pub(super) fn pseudonym(key: &[u8], address: &str) -> String {
         *to = *from;
     }
     let address = address.trim().to_lowercase();
-    let inner = Sha256::new().chain_update(block.map(|b| b ^ 0x36)).chain_update(&address).finalize();
-    let outer = Sha256::new().chain_update(block.map(|b| b ^ 0x5c)).chain_update(inner).finalize();
+    let inner = Sha256::new()
+        .chain_update(block.map(|b| b ^ 0x36))
+        .chain_update(&address)
+        .finalize();
+    let outer = Sha256::new()
+        .chain_update(block.map(|b| b ^ 0x5c))
+        .chain_update(inner)
+        .finalize();
     let half = hex(outer.get(..16).unwrap_or_default());
     match address.rsplit_once('@') {
         Some((_, domain)) => format!("{half}@{domain}"),

@@ -293,8 +293,11 @@ fn feedback_lists(store: &Store, report: i64, feedback: &Complaint) -> Result<()
         "INSERT INTO feedback_value (report, extension, field, n, value)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    let recipients: Vec<String> =
-        feedback.original_rcpt_to.iter().map(|to| store.recipient(to).into_owned()).collect();
+    let recipients: Vec<String> = feedback
+        .original_rcpt_to
+        .iter()
+        .map(|to| store.recipient(to).into_owned())
+        .collect();
     let lists = [
         ("original_rcpt_to", &recipients),
         ("reported_domain", &feedback.reported_domain),
