@@ -22,3 +22,18 @@
 pub mod codes;
 pub mod message;
 pub mod report;
+
+#[doc(hidden)]
+pub mod cli;
+#[doc(hidden)]
+pub mod clock;
+#[doc(hidden)]
+pub mod config;
+#[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
+pub mod pipeline;
+#[doc(hidden)]
+pub mod source;
+#[doc(hidden)]
+pub mod store;

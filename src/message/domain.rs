@@ -13,13 +13,19 @@ pub fn organizational(name: &str) -> String {
     }
 }
 
+/// The bare address in `user@domain` or `"Name" <user@domain>`: what stands in the last angle
+/// brackets, else the text itself.
+pub fn bare_address(text: &str) -> &str {
+    match (text.rfind('<'), text.rfind('>')) {
+        (Some(open), Some(close)) if open < close => text.get(open + 1..close).unwrap_or(text),
+        _ => text,
+    }
+    .trim()
+}
+
 /// The domain of an address (`user@domain`, `"Name" <user@domain>`), lower case.
 pub fn of_address(address: &str) -> Option<String> {
-    let address = match (address.rfind('<'), address.rfind('>')) {
-        (Some(open), Some(close)) if open < close => address.get(open + 1..close)?,
-        _ => address,
-    };
-    let (_, domain) = address.trim().rsplit_once('@')?;
+    let (_, domain) = bare_address(address).rsplit_once('@')?;
     let domain = domain
         .trim()
         .trim_end_matches(['.', '>'])

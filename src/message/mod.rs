@@ -9,6 +9,7 @@ pub mod auth;
 pub mod date;
 pub mod domain;
 pub mod headers;
+pub mod net;
 mod outline;
 pub mod parts;
 pub mod scan;

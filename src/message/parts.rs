@@ -305,3 +305,6 @@ fn names_a_field(line: &[u8]) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
         && !value.starts_with(b"//")
 }
+
+#[cfg(test)]
+mod tests;

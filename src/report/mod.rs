@@ -23,7 +23,7 @@ pub use bounce::Bounce;
 pub use complaint::Complaint;
 pub use failure::Failure;
 pub use tls::Tls;
-pub use walk::{collect, read, read_stream};
+pub use walk::{carrier, collect, read, read_stream};
 
 /// SHA-256.
 pub type Digest = [u8; 32];
@@ -143,6 +143,12 @@ pub trait Visitor {
 
     /// An item, whole.
     fn item(&mut self, item: Item);
+}
+
+/// A visitor that turns what it sees into bytes.
+pub trait Render: Visitor {
+    /// The bytes that are ready; whoever takes them leaves an empty buffer.
+    fn ready(&mut self) -> &mut Vec<u8>;
 }
 
 /// Everything that one message or file held.

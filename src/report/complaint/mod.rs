@@ -96,7 +96,7 @@ pub struct Complaint {
 
 impl Complaint {
     /// One that says nothing yet.
-    pub(super) fn empty(shape: Shape) -> Self {
+    pub fn empty(shape: Shape) -> Self {
         Self {
             feedback_type: None,
             shape,

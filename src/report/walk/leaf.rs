@@ -1,7 +1,6 @@
 //! Leaves that may hold documents: aggregate reports, TLS reports, and notices in plain text.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
 
 use super::tree::{At, Walker, message_id};
 use super::{claim, digest, item, quarantined};
@@ -16,19 +15,6 @@ use crate::report::{
 
 /// Shortest text that counts as base64, in bytes: no report fits into less.
 const MIN_BASE64: usize = 64;
-
-/// Bytes in memory, to be opened.
-struct Memory<'a>(&'a [u8]);
-
-impl Open for Memory<'_> {
-    fn open(&self) -> io::Result<Box<dyn Read + '_>> {
-        Ok(Box::new(self.0))
-    }
-
-    fn size(&self) -> u64 {
-        self.0.len() as u64
-    }
-}
 
 /// The bytes that a text stands for where it is base64 and nothing else.
 pub(super) fn base64_only(text: &[u8]) -> Option<Vec<u8>> {
@@ -49,7 +35,7 @@ impl Walker<'_> {
         let path = at.path(part);
         let mut claim = claim::of(part);
         let bytes = leaf.bytes();
-        let memory = Memory(bytes.as_deref().unwrap_or_default());
+        let memory = bytes.as_deref().unwrap_or_default();
         let open: &dyn Open = match leaf {
             Leaf::Stream(file) => *file,
             _ => &memory,
@@ -57,10 +43,10 @@ impl Walker<'_> {
         let mut opened = self.open(open, open, path.as_deref());
         let is_text = part.media_type.is_empty() || part.media_type.starts_with("text/");
         if !opened.found && opened.plain && is_text && path.is_some() {
-            if let Some(decoded) = base64_only(memory.0) {
-                opened = self.open(&Memory(&decoded), open, path.as_deref());
+            if let Some(decoded) = base64_only(memory) {
+                opened = self.open(&decoded, open, path.as_deref());
             } else {
-                opened.found = self.notice(memory.0, path.as_deref(), at);
+                opened.found = self.notice(memory, path.as_deref(), at);
             }
         }
         claim = claim.or(opened.claim);

@@ -87,6 +87,16 @@ fn start_of(file: &dyn Open, bytes: u64) -> io::Result<Vec<u8>> {
     Ok(start)
 }
 
+/// The carrier of a mail that is not read, from its first bytes (1 MiB is enough); `None` where
+/// they are no mail's.
+pub fn carrier(start: &[u8], options: &Options) -> Option<Carrier> {
+    let head = start.get(..headers::MAX_BLOCK).unwrap_or(start);
+    if form(head.get(..HEAD).unwrap_or(head)) != Form::Mail {
+        return None;
+    }
+    Message::parse(headers::split(head).0, options).carrier
+}
+
 /// Reads one mail, or one bare report, into memory. Records are bounded by
 /// [`Limits::records`](crate::message::Limits::records) alone: for what may be large, use [`read`].
 pub fn collect(bytes: &[u8], options: &Options) -> Read {
@@ -137,8 +147,7 @@ fn mail(bytes: &[u8], options: &Options, visitor: &mut dyn Visitor) {
 
 /// A mail that is not walked. Its own header says whose it is, whatever the rest may be.
 fn refused(bytes: &[u8], reason: String, options: &Options, visitor: &mut dyn Visitor) {
-    let head = bytes.get(..headers::MAX_BLOCK).unwrap_or(bytes);
-    let carrier = Message::parse(headers::split(head).0, options).carrier;
+    let carrier = carrier(bytes, options);
     visitor.carrier(carrier.as_ref());
     visitor.item(quarantined(carrier.as_ref(), None, reason));
 }

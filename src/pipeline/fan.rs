@@ -1,0 +1,285 @@
+//! Spreads messages over threads and brings what they make of them back in order.
+//!
+//! Each message becomes a run of events. A short run travels whole; a long one gets a channel of
+//! its own and flows while it is made, so that memory does not grow with the largest message. Runs
+//! are consumed strictly in the order of the source: which of two reports is the first never
+//! depends on the speed of a thread.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Weight (about a byte a unit) at which a run goes live.
+const LIVE_AT: usize = 6 << 20;
+/// Events in the channel of a live run.
+const CHANNEL: usize = 4;
+/// Weight of finished runs that wait for their turn; beyond it no new message is begun.
+const WAITING: usize = 16 << 20;
+
+enum Run<E> {
+    Whole(Vec<E>, usize),
+    Live(Receiver<E>),
+}
+
+struct State<E> {
+    ready: BTreeMap<u64, Run<E>>,
+    waiting: usize,
+    /// How many messages there are, once the source has ended.
+    end: Option<u64>,
+    stop: bool,
+}
+
+struct Shared<E> {
+    state: Mutex<State<E>>,
+    /// A run is ready, or the source has ended.
+    ready: Condvar,
+    /// Runs were consumed.
+    room: Condvar,
+}
+
+impl<E> Shared<E> {
+    fn lock(&self) -> MutexGuard<'_, State<E>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, seq: u64, run: Run<E>) {
+        let mut state = self.lock();
+        if let Run::Whole(_, weight) = &run {
+            state.waiting += weight;
+        }
+        state.ready.insert(seq, run);
+        drop(state);
+        self.ready.notify_all();
+    }
+}
+
+/// Where a thread puts the events of one message.
+pub(super) struct Outlet<'s, E> {
+    shared: &'s Shared<E>,
+    seq: u64,
+    held: Vec<E>,
+    weight: usize,
+    live: Option<SyncSender<E>>,
+    closed: bool,
+}
+
+impl<E> Outlet<'_, E> {
+    /// Adds an event of about this many bytes. False where nobody wants any more.
+    pub(super) fn push(&mut self, event: E, weight: usize) -> bool {
+        if self.closed {
+            return false;
+        }
+        if let Some(live) = &self.live {
+            self.closed = live.send(event).is_err();
+            return !self.closed;
+        }
+        self.held.push(event);
+        self.weight += weight;
+        if self.weight >= LIVE_AT {
+            let (send, receive) = sync_channel(CHANNEL);
+            self.shared.put(self.seq, Run::Live(receive));
+            for event in self.held.drain(..) {
+                if send.send(event).is_err() {
+                    self.closed = true;
+                    break;
+                }
+            }
+            self.live = Some(send);
+        }
+        !self.closed
+    }
+}
+
+impl<E> Drop for Outlet<'_, E> {
+    /// Also when the thread panics: the consumer must never wait for a run that does not come.
+    fn drop(&mut self) {
+        if self.live.take().is_none() {
+            let run = Run::Whole(std::mem::take(&mut self.held), self.weight);
+            self.shared.put(self.seq, run);
+        }
+    }
+}
+
+/// Runs `work` on every message of the source, and `consume` on the events of each, in order.
+///
+/// A message for which `big` holds is worked on with the source held: two of them are never in
+/// memory at once. `consume` ends everything with `Break`.
+pub(super) fn run<T: Send, E: Send>(
+    source: impl Iterator<Item = T> + Send,
+    threads: usize,
+    big: impl Fn(&T) -> bool + Sync,
+    work: impl Fn(T, &mut Outlet<'_, E>) + Sync,
+    mut consume: impl FnMut(&mut dyn Iterator<Item = E>, bool) -> ControlFlow<()>,
+) {
+    let shared = Shared {
+        state: Mutex::new(State {
+            ready: BTreeMap::new(),
+            waiting: 0,
+            end: None,
+            stop: false,
+        }),
+        ready: Condvar::new(),
+        room: Condvar::new(),
+    };
+    let source = Mutex::new((source, 0_u64));
+    let worker = || {
+        loop {
+            let mut state = shared.lock();
+            while state.waiting > WAITING && !state.stop {
+                state = shared
+                    .room
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            }
+            let stop = state.stop;
+            drop(state);
+            let mut held = source.lock().unwrap_or_else(PoisonError::into_inner);
+            let seq = held.1;
+            let Some(message) = (if stop { None } else { held.0.next() }) else {
+                let mut state = shared.lock();
+                state.end = Some(state.end.map_or(seq, |end| end.min(seq)));
+                drop(state);
+                shared.ready.notify_all();
+                return;
+            };
+            held.1 += 1;
+            let held = big(&message).then_some(held);
+            let mut outlet = Outlet {
+                shared: &shared,
+                seq,
+                held: Vec::new(),
+                weight: 0,
+                live: None,
+                closed: false,
+            };
+            work(message, &mut outlet);
+            drop(outlet);
+            drop(held);
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(worker);
+        }
+        let mut seq = 0;
+        loop {
+            let mut state = shared.lock();
+            let run = loop {
+                if let Some(run) = state.ready.remove(&seq) {
+                    break Some(run);
+                }
+                if state.end.is_some_and(|end| seq >= end) {
+                    break None;
+                }
+                state = shared
+                    .ready
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner);
+            };
+            if let Some(Run::Whole(_, weight)) = &run {
+                state.waiting -= weight;
+            }
+            drop(state);
+            shared.room.notify_all();
+            let flow = match run {
+                None => break,
+                Some(Run::Whole(events, _)) => consume(&mut events.into_iter(), false),
+                // Dropping the receiver tells the thread that nobody wants the rest.
+                Some(Run::Live(events)) => consume(&mut events.into_iter(), true),
+            };
+            seq += 1;
+            if flow.is_break() {
+                let mut state = shared.lock();
+                state.stop = true;
+                // Live runs among them let go of their threads.
+                state.ready.clear();
+                state.waiting = 0;
+                drop(state);
+                shared.room.notify_all();
+                drain(&shared);
+                break;
+            }
+        }
+    });
+}
+
+/// Lets go of every run that still comes in, until the source has ended.
+fn drain<E>(shared: &Shared<E>) {
+    let mut state = shared.lock();
+    while state.end.is_none() {
+        state.ready.clear();
+        state = shared
+            .ready
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner);
+    }
+    state.ready.clear();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn collect(threads: usize, n: u64, heavy: u64) -> Vec<(u64, u64, bool)> {
+        let mut seen = Vec::new();
+        run(
+            0..n,
+            threads,
+            |m| *m == heavy,
+            |m, out| {
+                let events = if m == heavy { 500 } else { m % 5 };
+                for event in 0..events {
+                    out.push((m, event), if m == heavy { LIVE_AT / 100 } else { 10 });
+                }
+            },
+            |events, live| {
+                seen.extend(events.map(|(m, event)| (m, event, live)));
+                ControlFlow::Continue(())
+            },
+        );
+        seen
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_source_whatever_the_threads() {
+        let one = collect(1, 300, 77);
+        assert_eq!(one, collect(4, 300, 77));
+        let expected: Vec<(u64, u64, bool)> = (0..300)
+            .flat_map(|m| {
+                let events = if m == 77 { 500 } else { m % 5 };
+                (0..events).map(move |event| (m, event, m == 77))
+            })
+            .collect();
+        assert_eq!(one, expected);
+    }
+
+    #[test]
+    fn a_consumer_that_breaks_ends_everything() {
+        for at in [0, 3, 250] {
+            let mut consumed = 0;
+            run(
+                0..u64::MAX,
+                4,
+                |_| false,
+                |m, out| {
+                    for event in 0..300 {
+                        if !out.push((m, event), LIVE_AT / 100) {
+                            break;
+                        }
+                    }
+                },
+                |events, _| {
+                    let _ = events.next();
+                    consumed += 1;
+                    if consumed > at {
+                        ControlFlow::Break(())
+                    } else {
+                        ControlFlow::Continue(())
+                    }
+                },
+            );
+            assert_eq!(consumed, at + 1);
+        }
+    }
+}

@@ -1,0 +1,533 @@
+//! Reading and storing at once: parser threads, and one writer that commits in batches.
+
+use std::io::{self, Read as _};
+use std::ops::ControlFlow;
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
+
+use super::fan::{self, Outlet};
+use super::input::{Input, Piped, big, piped};
+use super::{Counts, threads};
+use crate::message::unpack::Open;
+use crate::message::{Carrier, Options, Trust};
+use crate::report::{self, Content, Digest, Flow, Item, Metadata, Record, Start, Visitor};
+use crate::source::{Body, Found, RawMessage};
+use crate::store::{Error, Incoming, Keep, RawBody, Store, Verdict};
+
+/// Records that travel as one event.
+const CHUNK: usize = 1_000;
+/// About what a record takes in memory on its way, in bytes.
+const RECORD: usize = 400;
+/// Rows and messages after which a batch is committed.
+const BATCH_ROWS: u64 = 20_000;
+const BATCH_MESSAGES: u64 = 500;
+
+/// How to store.
+#[derive(Debug, Clone)]
+pub struct Ingest {
+    /// The caps, and whose authentication results are believed.
+    pub options: Options,
+    /// Which raw mails are kept, as the store was told.
+    pub keep: Keep,
+    /// True for mail that is delivered or fetched: a stranger could send it.
+    pub by_mail: bool,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// Something that the user may want to hear of.
+#[derive(Debug)]
+pub enum Notice {
+    /// Nothing in it claims to be a report.
+    Ignored {
+        /// The message.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
+    /// A part is a report, or says so, and cannot be read.
+    Quarantined {
+        /// The message.
+        origin: String,
+        /// The part.
+        part: Option<String>,
+        /// Why.
+        reason: String,
+    },
+    /// A report was read with problems, and stored.
+    Problems {
+        /// The message.
+        origin: String,
+        /// The part.
+        part: Option<String>,
+        /// How many problems.
+        count: usize,
+        /// The first of them.
+        first: String,
+        /// Whether the report is there to its end.
+        complete: bool,
+    },
+    /// A report contradicts one that is stored.
+    Conflict {
+        /// The message.
+        origin: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// The message has to wait: a limit of the store is reached.
+    Waits {
+        /// The message.
+        origin: String,
+        /// Which limit.
+        reason: String,
+    },
+    /// The file could not be read.
+    Unreadable {
+        /// The file.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Notice {
+    /// True where the message is not dealt with: a later try may.
+    pub const fn unsettled(&self) -> bool {
+        matches!(self, Self::Waits { .. } | Self::Unreadable { .. })
+    }
+}
+
+/// What a parser thread sends to the writer about one message.
+enum Event {
+    Head {
+        origin: String,
+        name: Option<String>,
+        digest: Digest,
+        bytes: u64,
+        carrier: Option<Carrier>,
+    },
+    Start {
+        part: Option<String>,
+        trust: Trust,
+        digest: Digest,
+        metadata: Box<Metadata>,
+    },
+    Records(Vec<Record>),
+    Item(Item),
+    Raw(Body),
+    Failed {
+        origin: String,
+        reason: String,
+    },
+}
+
+/// Stores everything that the input holds. What was committed is counted.
+///
+/// # Errors
+/// The database's. What was committed before stays; the rest is as if it had never been read.
+pub fn ingest(
+    store: &mut Store,
+    input: &Input,
+    settings: &Ingest,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Counts, Error> {
+    if let Some(messages) = input.messages(&settings.options.limits) {
+        return store_all(store, messages, settings, notice);
+    }
+    match piped(&settings.options.limits) {
+        Ok(Piped::Whole(message)) => {
+            store_all(store, std::iter::once(Ok(message)), settings, notice)
+        }
+        Ok(Piped::TooLarge(start)) => swallow(store, start, settings, notice),
+        Err(error) => {
+            notice(Notice::Unreadable {
+                origin: "-".into(),
+                reason: error.to_string(),
+            });
+            Ok(Counts::default())
+        }
+    }
+}
+
+/// Stores messages, in order.
+pub(super) fn store_all(
+    store: &mut Store,
+    messages: impl Iterator<Item = Found> + Send,
+    settings: &Ingest,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Counts, Error> {
+    let mut batch = Batch {
+        store,
+        settings,
+        notice,
+        counts: Counts::default(),
+        done: Counts::default(),
+        open: false,
+        rows: 0,
+    };
+    let mut failed = None;
+    let work = |found: Found, out: &mut Outlet<'_, Event>| read(found, settings, out);
+    fan::run(messages, threads(), big, work, |events, live| {
+        let result = batch.message(events, live);
+        match result {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    });
+    let result = match failed {
+        Some(error) => Err(error),
+        None => batch.commit(),
+    };
+    let done = batch.done;
+    if let Err(error) = result {
+        store.rollback();
+        return Err(error);
+    }
+    Ok(done)
+}
+
+/// A message on standard input that is too large to be parsed: whole into quarantine.
+fn swallow(
+    store: &mut Store,
+    start: Vec<u8>,
+    settings: &Ingest,
+    notice: &mut dyn FnMut(Notice),
+) -> Result<Counts, Error> {
+    let carrier = report::carrier(&start, &settings.options);
+    let reason = format!(
+        "the message is larger than limits.message ({} bytes)",
+        settings.options.limits.message
+    );
+    let mut rest = start.chain(io::stdin().lock());
+    let incoming = Incoming {
+        origin: "-",
+        name: None,
+        digest: [0; 32],
+        bytes: 0,
+        by_mail: settings.by_mail,
+        now: settings.now,
+    };
+    match store.swallow(&incoming, &mut rest, &reason, carrier.as_ref()) {
+        Ok(()) => {}
+        Err(Error::Wait(reason)) => {
+            notice(Notice::Waits {
+                origin: "-".into(),
+                reason,
+            });
+            return Ok(Counts::default());
+        }
+        Err(error) => return Err(error),
+    }
+    notice(Notice::Quarantined {
+        origin: "-".into(),
+        part: None,
+        reason: reason.clone(),
+    });
+    let mut counts = Counts {
+        messages: 1,
+        ..Counts::default()
+    };
+    counts.item(&Content::Quarantined { reason }, None);
+    Ok(counts)
+}
+
+/// The writer's side.
+struct Batch<'s> {
+    store: &'s mut Store,
+    settings: &'s Ingest,
+    notice: &'s mut dyn FnMut(Notice),
+    /// Of the open transaction.
+    counts: Counts,
+    /// Of what is committed.
+    done: Counts,
+    open: bool,
+    rows: u64,
+}
+
+impl Batch<'_> {
+    fn begin(&mut self) -> Result<(), Error> {
+        if !self.open {
+            self.store.begin()?;
+            self.open = true;
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) -> Result<(), Error> {
+        if self.open {
+            self.store.commit()?;
+            self.open = false;
+        }
+        self.done.add(&self.counts);
+        self.counts = Counts::default();
+        self.rows = 0;
+        Ok(())
+    }
+
+    /// Stores one message. A live one is large: it gets a transaction of its own.
+    fn message(
+        &mut self,
+        events: &mut dyn Iterator<Item = Event>,
+        live: bool,
+    ) -> Result<(), Error> {
+        let (origin, name, digest, bytes, carrier) = match events.next() {
+            Some(Event::Head {
+                origin,
+                name,
+                digest,
+                bytes,
+                carrier,
+            }) => (origin, name, digest, bytes, carrier),
+            Some(Event::Failed { origin, reason }) => {
+                (self.notice)(Notice::Unreadable { origin, reason });
+                return Ok(());
+            }
+            _ => return Ok(()),
+        };
+        if live {
+            self.commit()?;
+        }
+        self.begin()?;
+        let incoming = Incoming {
+            origin: &origin,
+            name: name.as_deref(),
+            digest,
+            bytes,
+            by_mail: self.settings.by_mail,
+            now: self.settings.now,
+        };
+        let mut counts = Counts {
+            messages: 1,
+            ..Counts::default()
+        };
+        let mut notices = Vec::new();
+        let mut raw = None;
+        let mut unread = None;
+        let mut writer = self.store.message(incoming, carrier)?;
+        for event in events {
+            match event {
+                Event::Start {
+                    part,
+                    trust,
+                    digest,
+                    metadata,
+                } => {
+                    writer.start(part.as_deref(), trust, digest, &metadata)?;
+                }
+                Event::Records(records) => {
+                    self.rows += records.len() as u64;
+                    writer.records(&records)?;
+                }
+                Event::Item(item) => {
+                    let verdict = writer.item(&item)?;
+                    counts.item(&item.content, verdict);
+                    notices.extend(told(&origin, item, verdict));
+                }
+                Event::Raw(body) => raw = Some(body),
+                Event::Failed { reason, .. } => unread = Some(reason),
+                Event::Head { .. } => {}
+            }
+        }
+        if let Some(reason) = unread {
+            writer.cancel()?;
+            (self.notice)(Notice::Unreadable { origin, reason });
+            return Ok(());
+        }
+        let raw = raw.as_ref().map(|body| match body {
+            Body::Bytes(bytes) => RawBody::Bytes(bytes),
+            Body::File(range) => RawBody::Source(range),
+        });
+        match writer.finish(raw) {
+            Ok(()) => {
+                self.counts.add(&counts);
+                notices.into_iter().for_each(&mut *self.notice);
+            }
+            Err(Error::Wait(reason)) => (self.notice)(Notice::Waits { origin, reason }),
+            Err(error) => return Err(error),
+        }
+        if live || self.rows >= BATCH_ROWS || self.counts.messages >= BATCH_MESSAGES {
+            self.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// What is worth telling about an item.
+fn told(origin: &str, item: Item, verdict: Option<Verdict>) -> Option<Notice> {
+    let origin = origin.to_owned();
+    let kind = item.content.kind();
+    match (item.content, verdict) {
+        (Content::Ignored { reason }, _) => Some(Notice::Ignored { origin, reason }),
+        (Content::Quarantined { reason }, _) => Some(Notice::Quarantined {
+            origin,
+            part: item.part,
+            reason,
+        }),
+        (_, Some(Verdict::Conflict)) => Some(Notice::Conflict { origin, kind }),
+        (_, Some(Verdict::Duplicate)) => None,
+        _ => item.problems.first().map(|problem| Notice::Problems {
+            origin,
+            part: item.part.clone(),
+            count: item.problems.len(),
+            first: match problem.place.is_empty() {
+                true => problem.what.to_string(),
+                false => format!("{}: {}", problem.place, problem.what),
+            },
+            complete: item.complete,
+        }),
+    }
+}
+
+/// The parser's side: one message into events.
+fn read(found: Found, settings: &Ingest, out: &mut Outlet<'_, Event>) {
+    let message = match found {
+        Ok(message) => message,
+        Err(unreadable) => {
+            let (origin, reason) = (unreadable.origin, unreadable.error.to_string());
+            out.push(Event::Failed { origin, reason }, 100);
+            return;
+        }
+    };
+    let RawMessage { origin, name, body } = message;
+    let (digest, bytes) = match &body {
+        Body::Bytes(bytes) => (Sha256::digest(bytes).into(), bytes.len() as u64),
+        Body::File(range) => match hash(range) {
+            Ok(known) => known,
+            Err(error) => {
+                out.push(
+                    Event::Failed {
+                        origin,
+                        reason: error.to_string(),
+                    },
+                    100,
+                );
+                return;
+            }
+        },
+    };
+    let mut sender = Sender {
+        out,
+        head: Some((origin, name.clone(), digest, bytes)),
+        records: Vec::new(),
+        lost: false,
+        any: false,
+    };
+    match &body {
+        Body::Bytes(bytes) => {
+            report::read(bytes, name.as_deref(), &settings.options, &mut sender);
+        }
+        Body::File(range) => {
+            report::read_stream(range, name.as_deref(), &settings.options, &mut sender);
+        }
+    }
+    let keep = match settings.keep {
+        Keep::Nothing | Keep::Problems => sender.lost,
+        Keep::All => sender.lost || sender.any,
+    };
+    if keep {
+        let weight = match &body {
+            Body::Bytes(bytes) => bytes.len(),
+            Body::File(_) => 100,
+        };
+        out.push(Event::Raw(body), weight);
+    }
+}
+
+fn hash(source: &dyn Open) -> io::Result<(Digest, u64)> {
+    let mut hasher = Sha256::new();
+    let mut reader = source.open()?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut bytes = 0;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok((hasher.finalize().into(), bytes)),
+            Ok(n) => {
+                hasher.update(buffer.get(..n).unwrap_or_default());
+                bytes += n as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+struct Sender<'o, 's> {
+    out: &'o mut Outlet<'s, Event>,
+    head: Option<(String, Option<String>, Digest, u64)>,
+    records: Vec<Record>,
+    lost: bool,
+    any: bool,
+}
+
+impl Sender<'_, '_> {
+    fn flush(&mut self) -> Flow {
+        if self.records.is_empty() {
+            return Flow::Continue(());
+        }
+        let records = std::mem::take(&mut self.records);
+        let weight = records.len() * RECORD;
+        self.send(Event::Records(records), weight)
+    }
+
+    fn send(&mut self, event: Event, weight: usize) -> Flow {
+        match self.out.push(event, weight) {
+            true => Flow::Continue(()),
+            false => Flow::Break(()),
+        }
+    }
+}
+
+impl Visitor for Sender<'_, '_> {
+    fn carrier(&mut self, carrier: Option<&Carrier>) {
+        if let Some((origin, name, digest, bytes)) = self.head.take() {
+            let carrier = carrier.cloned();
+            let _ = self.send(
+                Event::Head {
+                    origin,
+                    name,
+                    digest,
+                    bytes,
+                    carrier,
+                },
+                500,
+            );
+        }
+    }
+
+    fn aggregate(&mut self, start: &Start<'_>) -> Flow {
+        let event = Event::Start {
+            part: start.part.map(str::to_owned),
+            trust: start.trust,
+            digest: start.digest,
+            metadata: Box::new(start.metadata.clone()),
+        };
+        self.send(event, 1_000)
+    }
+
+    fn record(&mut self, record: Record) -> Flow {
+        self.records.push(record);
+        if self.records.len() < CHUNK {
+            Flow::Continue(())
+        } else {
+            self.flush()
+        }
+    }
+
+    fn item(&mut self, item: Item) {
+        let _ = self.flush();
+        match &item.content {
+            Content::Ignored { .. } => {}
+            Content::Quarantined { .. } => self.lost = true,
+            _ => {
+                self.any = true;
+                self.lost |= !item.complete || !item.problems.is_empty();
+            }
+        }
+        let weight = 2_000 + item.problems.len() * 100;
+        let _ = self.send(Event::Item(item), weight);
+    }
+}

@@ -1,0 +1,161 @@
+//! The database: every statement that writes, the keys that keep everything single, and the
+//! verdict on each report. Knows no command and no format of output.
+//!
+//! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
+//! between reports of one key, `write` and `kinds` put reports into rows, `intern` keeps repeating
+//! texts single, `raw` holds mails that are kept whole, `care` looks after the file.
+
+mod care;
+mod intern;
+mod keys;
+mod kinds;
+mod open;
+mod own;
+mod raw;
+mod reown;
+mod verdict;
+mod write;
+
+use std::borrow::Cow;
+
+use rusqlite::Connection;
+
+pub use care::{Conflict, Stats};
+pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
+pub use own::Own;
+pub use raw::{Entry, RawBody, Retry};
+pub use verdict::Verdict;
+pub use write::{Incoming, Writer};
+
+use intern::Interner;
+
+/// Which raw mails are kept, beside those in quarantine.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Keep {
+    /// None.
+    Nothing,
+    /// Those with problems.
+    #[default]
+    Problems,
+    /// All that carried a report.
+    All,
+}
+
+/// What the store is told by the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// What is ours.
+    pub own: Own,
+    /// Which raw mails are kept.
+    pub keep: Keep,
+    /// The key with which addresses of recipients are hashed before they are stored; `None` where
+    /// they are stored as sent.
+    pub recipients_key: Option<Vec<u8>>,
+    /// Most bytes, compressed, of what could not be read.
+    pub quarantine: u64,
+    /// Most growth a day by mail that is not authenticated, in bytes.
+    pub unproven_bytes_per_day: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            own: Own::default(),
+            keep: Keep::default(),
+            recipients_key: None,
+            quarantine: 1 << 30,
+            unproven_bytes_per_day: 2 << 30,
+        }
+    }
+}
+
+/// The one connection that writes.
+pub struct Store {
+    conn: Connection,
+    settings: Settings,
+    strings: Interner,
+    result_sets: Interner,
+    reason_sets: Interner,
+    /// Compressed bytes in quarantine, where they have been summed up.
+    quarantined: Option<u64>,
+}
+
+impl Store {
+    /// What is ours.
+    fn own(&self) -> &Own {
+        &self.settings.own
+    }
+
+    /// Begins a transaction. What follows is durable once [`Store::commit`] has returned.
+    pub fn begin(&mut self) -> Result<(), Error> {
+        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        Ok(())
+    }
+
+    /// Commits; with `synchronous = FULL` the data has reached the disk when this returns.
+    pub fn commit(&mut self) -> Result<(), Error> {
+        self.conn.execute_batch("COMMIT")?;
+        Ok(())
+    }
+
+    /// Gives up the transaction, where one is open.
+    pub fn rollback(&mut self) {
+        self.forget();
+        if !self.conn.is_autocommit() {
+            // Nothing is lost if this fails: closing the connection rolls back too.
+            let _ = self.conn.execute_batch("ROLLBACK");
+        }
+    }
+
+    /// Forgets the interned ids: after a rollback their rows may be gone.
+    fn forget(&mut self) {
+        self.strings.clear();
+        self.result_sets.clear();
+        self.reason_sets.clear();
+        self.quarantined = None;
+    }
+
+    /// The address of a recipient as it is stored.
+    fn recipient<'t>(&self, address: &'t str) -> Cow<'t, str> {
+        match &self.settings.recipients_key {
+            None => Cow::Borrowed(address),
+            Some(key) => Cow::Owned(keys::pseudonym(key, address)),
+        }
+    }
+
+    /// The number of the report that was stored last; 0 where there is none.
+    pub fn last_report(&self) -> Result<i64, Error> {
+        let last = "SELECT coalesce(max(id), 0) FROM report";
+        Ok(self.conn.query_row(last, [], |row| row.get(0))?)
+    }
+
+    fn savepoint(&mut self, name: &str) -> Result<(), Error> {
+        self.conn
+            .prepare_cached(&format!("SAVEPOINT {name}"))?
+            .execute([])?;
+        self.strings.mark();
+        self.result_sets.mark();
+        self.reason_sets.mark();
+        Ok(())
+    }
+
+    fn release(&mut self, name: &str) -> Result<(), Error> {
+        self.conn
+            .prepare_cached(&format!("RELEASE {name}"))?
+            .execute([])?;
+        self.strings.release();
+        self.result_sets.release();
+        self.reason_sets.release();
+        Ok(())
+    }
+
+    fn undo(&mut self, name: &str) -> Result<(), Error> {
+        self.conn
+            .execute_batch(&format!("ROLLBACK TO {name}; RELEASE {name}"))?;
+        self.strings.revert();
+        self.result_sets.revert();
+        self.reason_sets.revert();
+        self.quarantined = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,511 @@
+//! Mails that are kept whole: compressed, in chunks, each once; and the quarantine of what could
+//! not be read.
+
+use std::io::{self, Read, Write};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use sha2::{Digest as _, Sha256};
+
+use super::write::Incoming;
+use super::{Error, Keep, Store, kinds};
+use crate::message::unpack::Open;
+use crate::message::{Carrier, Problem};
+use crate::report::Digest;
+
+/// Compressed bytes of one row.
+const CHUNK: usize = 1 << 20;
+/// The reader that fails today may succeed in another version.
+const READER: &str = concat!("postwatch ", env!("CARGO_PKG_VERSION"));
+
+/// The bytes of a message that is to be kept.
+pub enum RawBody<'a> {
+    /// In memory.
+    Bytes(&'a [u8]),
+    /// Somewhere they can be read from.
+    Source(&'a dyn Open),
+}
+
+/// An entry of the quarantine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number.
+    pub id: i64,
+    /// When it came in.
+    pub stored_at: DateTime<Utc>,
+    /// Where it came from.
+    pub origin: String,
+    /// The part, empty for a whole mail or file.
+    pub part: String,
+    /// True where a report was read from it in part.
+    pub partial: bool,
+    /// Why it is here.
+    pub reason: String,
+    /// What was wrong, as JSON: a list of `{"where", "what"}`.
+    pub problems: String,
+    /// From.
+    pub sender: Option<String>,
+    /// Subject.
+    pub subject: Option<String>,
+    /// Size of the whole message, in bytes.
+    pub bytes: u64,
+    /// The version of the reader that failed last.
+    pub reader: String,
+}
+
+/// A message to be read again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    /// The kept message.
+    pub raw: i64,
+    /// Where it came from.
+    pub origin: String,
+    /// The file's name, where it was a file.
+    pub name: Option<String>,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its entries that could not be read at all, with how often they failed.
+    unread: Vec<(i64, i64)>,
+}
+
+/// Writes compressed bytes as rows.
+struct Chunks<'c> {
+    conn: &'c Connection,
+    raw: i64,
+    n: i64,
+    buffer: Vec<u8>,
+    packed: u64,
+    room: u64,
+}
+
+impl Chunks<'_> {
+    fn write_row(&mut self) -> io::Result<()> {
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.conn
+            .prepare_cached("INSERT INTO raw_chunk (raw, n, data) VALUES (?1, ?2, ?3)")
+            .and_then(|mut insert| insert.execute(params![self.raw, self.n, self.buffer]))
+            .map_err(io::Error::other)?;
+        self.n += 1;
+        self.buffer.clear();
+        Ok(())
+    }
+}
+
+impl Write for Chunks<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.packed += bytes.len() as u64;
+        if self.packed > self.room {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.buffer.extend_from_slice(bytes);
+        if self.buffer.len() >= CHUNK {
+            self.write_row()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compresses everything into rows: its size, its compressed size, its digest.
+fn pack(
+    conn: &Connection,
+    raw: i64,
+    from: &mut dyn Read,
+    room: u64,
+) -> Result<(u64, u64, Digest), Error> {
+    let chunks = Chunks {
+        conn,
+        raw,
+        n: 0,
+        buffer: Vec::with_capacity(CHUNK),
+        packed: 0,
+        room,
+    };
+    let mut encoder = GzEncoder::new(chunks, Compression::fast());
+    let mut hasher = Sha256::new();
+    let mut bytes = 0_u64;
+    let mut buffer = vec![0; 64 << 10];
+    let full = |error: io::Error| match error.kind() {
+        io::ErrorKind::StorageFull => Error::Wait(
+            "the quarantine is full (limits.quarantine): the message waits where it is".to_owned(),
+        ),
+        _ => match error.downcast::<rusqlite::Error>() {
+            Ok(error) => Error::Sqlite(error),
+            Err(error) => Error::Raw(error),
+        },
+    };
+    loop {
+        let n = match from.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Error::Raw(error)),
+        };
+        let piece = buffer.get(..n).unwrap_or_default();
+        hasher.update(piece);
+        bytes += n as u64;
+        encoder.write_all(piece).map_err(full)?;
+    }
+    let mut chunks = encoder.finish().map_err(full)?;
+    chunks.write_row().map_err(full)?;
+    Ok((bytes, chunks.packed, hasher.finalize().into()))
+}
+
+impl Store {
+    /// Keeps a message whole, once. `limited` where it goes into quarantine.
+    pub(super) fn keep_raw(
+        &mut self,
+        incoming: &Incoming<'_>,
+        body: RawBody<'_>,
+        limited: bool,
+    ) -> Result<i64, Error> {
+        let find = |conn: &Connection, digest: &Digest| {
+            conn.prepare_cached("SELECT id FROM raw_message WHERE digest = ?1")?
+                .query_row([digest.as_slice()], |row| row.get::<_, i64>(0))
+                .optional()
+        };
+        if let Some(id) = find(&self.conn, &incoming.digest)? {
+            return Ok(id);
+        }
+        let room = match limited {
+            true => self.settings.quarantine.saturating_sub(self.quarantined()?),
+            false => u64::MAX,
+        };
+        let id = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO raw_message (digest, origin, name, bytes, packed, stored_at)
+                 VALUES (?1, ?2, ?3, 0, 0, ?4)",
+            )?
+            .insert(params![
+                incoming.digest.as_slice(),
+                incoming.origin,
+                incoming.name,
+                incoming.now.timestamp()
+            ])?;
+        let (bytes, packed, digest) = match body {
+            RawBody::Bytes(mut bytes) => pack(&self.conn, id, &mut bytes, room)?,
+            RawBody::Source(source) => pack(&self.conn, id, &mut *source.open()?, room)?,
+        };
+        self.finish_raw(id, bytes, packed, &digest)?;
+        if limited {
+            self.quarantined = self.quarantined.map(|sum| sum + packed);
+        }
+        Ok(id)
+    }
+
+    fn finish_raw(&self, id: i64, bytes: u64, packed: u64, digest: &Digest) -> Result<(), Error> {
+        self.conn
+            .prepare_cached(
+                "UPDATE raw_message SET bytes = ?2, packed = ?3, digest = ?4 WHERE id = ?1",
+            )?
+            .execute(params![
+                id,
+                bytes.cast_signed(),
+                packed.cast_signed(),
+                digest.as_slice()
+            ])?;
+        Ok(())
+    }
+
+    /// Puts a message that is too large to be parsed into quarantine, streaming, in a transaction of
+    /// its own.
+    ///
+    /// # Errors
+    /// [`Error::Wait`] where the quarantine has no room; nothing is stored then.
+    pub fn swallow(
+        &mut self,
+        incoming: &Incoming<'_>,
+        from: &mut dyn Read,
+        reason: &str,
+        carrier: Option<&Carrier>,
+    ) -> Result<(), Error> {
+        self.begin()?;
+        let result = self.swallow_inside(incoming, from, reason, carrier);
+        match result {
+            Ok(()) => self.commit(),
+            Err(error) => {
+                self.rollback();
+                Err(error)
+            }
+        }
+    }
+
+    fn swallow_inside(
+        &mut self,
+        incoming: &Incoming<'_>,
+        from: &mut dyn Read,
+        reason: &str,
+        carrier: Option<&Carrier>,
+    ) -> Result<(), Error> {
+        let room = self.settings.quarantine.saturating_sub(self.quarantined()?);
+        // The digest is known only at the end: until then a value that no digest takes.
+        let id = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO raw_message (digest, origin, name, bytes, packed, stored_at)
+                 VALUES (x'', ?1, ?2, 0, 0, ?3)",
+            )?
+            .insert(params![
+                incoming.origin,
+                incoming.name,
+                incoming.now.timestamp()
+            ])?;
+        let (bytes, packed, digest) = pack(&self.conn, id, from, room)?;
+        let known = self
+            .conn
+            .prepare_cached("SELECT id FROM raw_message WHERE digest = ?1")?
+            .query_row([digest.as_slice()], |row| row.get::<_, i64>(0))
+            .optional()?;
+        let raw = match known {
+            Some(known) => {
+                self.conn
+                    .execute("DELETE FROM raw_message WHERE id = ?1", [id])?;
+                known
+            }
+            None => {
+                self.finish_raw(id, bytes, packed, &digest)?;
+                id
+            }
+        };
+        self.quarantine(raw, "", None, reason, &[], carrier, incoming.now)?;
+        if incoming.by_mail {
+            self.account(packed, incoming.now)?;
+        }
+        self.quarantined = None;
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a row has that many columns")]
+    pub(super) fn quarantine(
+        &mut self,
+        raw: i64,
+        part: &str,
+        report: Option<i64>,
+        reason: &str,
+        problems: &[Problem],
+        carrier: Option<&Carrier>,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        self.conn
+            .prepare_cached(
+                "INSERT INTO quarantine (raw, part, report, reason, problems, sender, subject,
+                     reader, tries, stored_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 1, ?9)
+                 ON CONFLICT (raw, part) DO UPDATE SET report = excluded.report,
+                     reason = excluded.reason, problems = excluded.problems,
+                     reader = excluded.reader, tries = tries + 1",
+            )?
+            .execute(params![
+                raw,
+                part,
+                report,
+                reason,
+                kinds::problems(problems),
+                carrier.and_then(|carrier| carrier.from.as_deref()),
+                carrier.and_then(|carrier| carrier.subject.as_deref()),
+                READER,
+                now.timestamp(),
+            ])?;
+        Ok(())
+    }
+
+    /// Compressed bytes in quarantine.
+    fn quarantined(&mut self) -> Result<u64, Error> {
+        if let Some(sum) = self.quarantined {
+            return Ok(sum);
+        }
+        let sum: i64 = self.conn.query_row(
+            "SELECT coalesce(sum(packed), 0) FROM raw_message
+              WHERE id IN (SELECT raw FROM quarantine)",
+            [],
+            |row| row.get(0),
+        )?;
+        let sum = u64::try_from(sum).unwrap_or_default();
+        self.quarantined = Some(sum);
+        Ok(sum)
+    }
+
+    /// Compressed size of a kept message.
+    pub(super) fn packed(&self, raw: i64) -> Result<u64, Error> {
+        let packed: i64 = self
+            .conn
+            .prepare_cached("SELECT packed FROM raw_message WHERE id = ?1")?
+            .query_row([raw], |row| row.get(0))?;
+        Ok(u64::try_from(packed).unwrap_or_default())
+    }
+
+    /// Accounts for growth by mail that is not authenticated.
+    ///
+    /// # Errors
+    /// [`Error::Wait`] where the day's limit is reached.
+    pub(super) fn account(&mut self, bytes: u64, now: DateTime<Utc>) -> Result<(), Error> {
+        let day = now.timestamp().div_euclid(86_400);
+        let total: i64 = self
+            .conn
+            .prepare_cached(
+                "INSERT INTO unproven (day, bytes) VALUES (?1, ?2)
+                 ON CONFLICT (day) DO UPDATE SET bytes = bytes + excluded.bytes RETURNING bytes",
+            )?
+            .query_row(
+                params![day, i64::try_from(bytes).unwrap_or(i64::MAX)],
+                |row| row.get(0),
+            )?;
+        if u64::try_from(total).unwrap_or_default() > self.settings.unproven_bytes_per_day {
+            let tomorrow = (now + TimeDelta::days(1)).date_naive();
+            return Err(Error::Wait(format!(
+                "mail that is not authenticated has reached limits.unproven_bytes_per_day: \
+                 it waits until {tomorrow}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The entries of the quarantine, oldest first.
+    pub fn entries(&self) -> Result<Vec<Entry>, Error> {
+        let mut find = self
+            .conn
+            .prepare_cached(&format!("{ENTRY} ORDER BY q.id"))?;
+        let rows = find.query_map([], entry)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// One entry.
+    pub fn entry(&self, id: i64) -> Result<Entry, Error> {
+        let mut find = self
+            .conn
+            .prepare_cached(&format!("{ENTRY} WHERE q.id = ?1"))?;
+        find.query_row([id], entry)
+            .optional()?
+            .ok_or_else(|| Error::NoEntry(format!("there is no quarantine entry {id}")))
+    }
+
+    /// The messages behind these entries (all, where none is named), to be read again.
+    pub fn retries(&self, ids: &[i64]) -> Result<Vec<Retry>, Error> {
+        for id in ids {
+            self.entry(*id)?;
+        }
+        let mut find = self.conn.prepare(
+            "SELECT w.id, w.origin, w.name, w.bytes, q.id, q.tries, q.report IS NULL
+               FROM quarantine q JOIN raw_message w ON w.id = q.raw ORDER BY w.id, q.id",
+        )?;
+        let mut rows = find.query([])?;
+        let mut retries: Vec<Retry> = Vec::new();
+        let mut wanted: Vec<bool> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let raw: i64 = row.get(0)?;
+            let (entry, tries, unread): (i64, i64, bool) = (row.get(4)?, row.get(5)?, row.get(6)?);
+            if retries.last().is_none_or(|last| last.raw != raw) {
+                retries.push(Retry {
+                    raw,
+                    origin: row.get(1)?,
+                    name: row.get(2)?,
+                    bytes: u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default(),
+                    unread: Vec::new(),
+                });
+                wanted.push(ids.is_empty());
+            }
+            if let (Some(last), Some(wanted)) = (retries.last_mut(), wanted.last_mut()) {
+                *wanted |= ids.contains(&entry);
+                if unread {
+                    last.unread.push((entry, tries));
+                }
+            }
+        }
+        let mut wanted = wanted.into_iter();
+        retries.retain(|_| wanted.next().unwrap_or(false));
+        Ok(retries)
+    }
+
+    /// The compressed bytes of a kept message, one gzip stream in pieces.
+    pub fn raw(&self, raw: i64) -> Result<Vec<u8>, Error> {
+        let mut find = self
+            .conn
+            .prepare_cached("SELECT data FROM raw_chunk WHERE raw = ?1 ORDER BY n")?;
+        let mut rows = find.query([raw])?;
+        let mut out = Vec::new();
+        while let Some(row) = rows.next()? {
+            out.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
+        }
+        Ok(out)
+    }
+
+    /// The kept message behind an entry.
+    pub fn raw_of(&self, entry: i64) -> Result<(i64, u64), Error> {
+        let found = self
+            .conn
+            .prepare_cached(
+                "SELECT w.id, w.bytes FROM quarantine q JOIN raw_message w ON w.id = q.raw
+                  WHERE q.id = ?1",
+            )?
+            .query_row([entry], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
+            .optional()?;
+        let (raw, bytes) =
+            found.ok_or_else(|| Error::NoEntry(format!("there is no quarantine entry {entry}")))?;
+        Ok((raw, u64::try_from(bytes).unwrap_or_default()))
+    }
+
+    /// Ends a retry, in the transaction in which the message was read again: entries that failed no
+    /// more go, and the message with its last entry.
+    pub fn settle_retry(&mut self, retry: &Retry) -> Result<(), Error> {
+        for (entry, tries) in &retry.unread {
+            self.conn
+                .prepare_cached("DELETE FROM quarantine WHERE id = ?1 AND tries = ?2")?
+                .execute([entry, tries])?;
+        }
+        self.release_raw(retry.raw)
+    }
+
+    /// Removes entries for good, and each message with its last entry.
+    pub fn drop_entries(&mut self, ids: &[i64]) -> Result<(), Error> {
+        for id in ids {
+            let (raw, _) = self.raw_of(*id)?;
+            self.conn
+                .prepare_cached("DELETE FROM quarantine WHERE id = ?1")?
+                .execute([id])?;
+            self.release_raw(raw)?;
+        }
+        Ok(())
+    }
+
+    fn release_raw(&mut self, raw: i64) -> Result<(), Error> {
+        self.quarantined = None;
+        if self.settings.keep == Keep::All {
+            return Ok(());
+        }
+        self.conn
+            .prepare_cached(
+                "DELETE FROM raw_message
+                  WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM quarantine WHERE raw = ?1)",
+            )?
+            .execute([raw])?;
+        Ok(())
+    }
+}
+
+const ENTRY: &str = "SELECT q.id, q.stored_at, w.origin, q.part, q.report IS NOT NULL, q.reason,
+       q.problems, q.sender, q.subject, w.bytes, q.reader
+  FROM quarantine q JOIN raw_message w ON w.id = q.raw";
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    Ok(Entry {
+        id: row.get(0)?,
+        stored_at: DateTime::from_timestamp(row.get(1)?, 0).unwrap_or_default(),
+        origin: row.get(2)?,
+        part: row.get(3)?,
+        partial: row.get(4)?,
+        reason: row.get(5)?,
+        problems: row.get(6)?,
+        sender: row.get(7)?,
+        subject: row.get(8)?,
+        bytes: u64::try_from(row.get::<_, i64>(9)?).unwrap_or_default(),
+        reader: row.get(10)?,
+    })
+}

@@ -1,0 +1,569 @@
+//! One message into rows: the reports that it carries, their verdicts, and the message kept raw
+//! where something of it was lost.
+
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::keys::{self, Canon, Sum};
+use super::raw::RawBody;
+use super::verdict::{Arrived, Decision, Stored, Verdict, decide};
+use super::{Error, Keep, Store, kinds};
+use crate::message::{Carrier, Problem, Trust};
+use crate::report::{Content, Digest, Item, Metadata, Record};
+
+/// Roughly what a stored report takes, in bytes, beside its records; and a record.
+const REPORT_BYTES: u64 = 2_048;
+const RECORD_BYTES: u64 = 100;
+
+/// The message that is about to be written.
+#[derive(Debug, Clone)]
+pub struct Incoming<'a> {
+    /// Where its bytes came from.
+    pub origin: &'a str,
+    /// The file's name, where it was a file.
+    pub name: Option<&'a str>,
+    /// SHA-256 of its bytes.
+    pub digest: Digest,
+    /// How many bytes.
+    pub bytes: u64,
+    /// True where a stranger could send it: mail that is delivered or fetched, not files that the
+    /// user names.
+    pub by_mail: bool,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
+/// The kinds of stored reports, as numbered in the schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Aggregate = 1,
+    Complaint = 2,
+    Failure = 3,
+    Tls = 4,
+    Bounce = 5,
+}
+
+/// A row of `report`, but for what the verdict decides.
+pub(super) struct Head<'a> {
+    pub(super) kind: Kind,
+    pub(super) key: Digest,
+    pub(super) time: i64,
+    pub(super) is_foreign: bool,
+    pub(super) trust: Trust,
+    pub(super) complete: bool,
+    pub(super) items: u64,
+    pub(super) reporter: (&'a str, &'a str),
+    pub(super) part: Option<&'a str>,
+    pub(super) document: Digest,
+    pub(super) content: Digest,
+    pub(super) problems: &'a [Problem],
+}
+
+/// An aggregate report whose records are being written.
+struct Open {
+    report: i64,
+    stored: Vec<Stored>,
+    rows: u64,
+    sum: Sum,
+    /// The same document is stored already: nothing of it is written.
+    known: Option<i64>,
+}
+
+/// Writes one message. Everything stays in a savepoint until [`Writer::finish`].
+pub struct Writer<'s> {
+    store: &'s mut Store,
+    incoming: Incoming<'s>,
+    carrier: Option<Carrier>,
+    message: Option<i64>,
+    open: Option<Open>,
+    /// What is kept raw, and why: part, report, reason, problems.
+    lost: Vec<(String, Option<i64>, String, Vec<Problem>)>,
+    stored: bool,
+    unproven: u64,
+    canons: [Canon; 3],
+}
+
+impl Store {
+    /// Begins a message inside the open transaction.
+    pub fn message<'s>(
+        &'s mut self,
+        incoming: Incoming<'s>,
+        carrier: Option<Carrier>,
+    ) -> Result<Writer<'s>, Error> {
+        self.savepoint("message")?;
+        Ok(Writer {
+            store: self,
+            incoming,
+            carrier,
+            message: None,
+            open: None,
+            lost: Vec::new(),
+            stored: false,
+            unproven: 0,
+            canons: Default::default(),
+        })
+    }
+}
+
+impl Writer<'_> {
+    /// Begins an aggregate report. Its records follow by [`Writer::records`], its end by
+    /// [`Writer::item`]. False where the same document is stored already, so that the records need
+    /// not be read.
+    pub fn start(
+        &mut self,
+        part: Option<&str>,
+        trust: Trust,
+        document: Digest,
+        metadata: &Metadata,
+    ) -> Result<bool, Error> {
+        let key = keys::aggregate(metadata);
+        let stored = stored(&self.store.conn, Kind::Aggregate, &key)?;
+        let known = stored
+            .iter()
+            .find(|s| s.complete && s.document == document)
+            .map(|s| s.id);
+        let mut open = Open {
+            report: 0,
+            stored,
+            rows: 0,
+            sum: Sum::default(),
+            known,
+        };
+        if let Some(known) = known {
+            self.vouch(known, trust)?;
+        } else {
+            self.store.savepoint("report")?;
+            open.sum.add(&keys::metadata(metadata));
+            open.report = self.insert(&Head {
+                kind: Kind::Aggregate,
+                key,
+                time: metadata.begin.timestamp(),
+                is_foreign: !self.store.settings.own.has_domain(&metadata.domain),
+                trust,
+                complete: false,
+                items: 0,
+                reporter: (
+                    metadata.org_name.as_deref().unwrap_or_default(),
+                    metadata.email.as_deref().unwrap_or_default(),
+                ),
+                part,
+                document,
+                content: [0; 32],
+                problems: &[],
+            })?;
+            kinds::aggregate(self.store, open.report, metadata)?;
+        }
+        self.open = Some(open);
+        Ok(known.is_none())
+    }
+
+    /// Writes records of the aggregate report that was last started.
+    pub fn records(&mut self, records: &[Record]) -> Result<(), Error> {
+        let Some(open) = self.open.as_mut().filter(|open| open.known.is_none()) else {
+            return Ok(());
+        };
+        let Store {
+            conn,
+            strings,
+            result_sets,
+            reason_sets,
+            ..
+        } = &mut *self.store;
+        let [reasons, results, row] = &mut self.canons;
+        let mut insert = conn.prepare_cached(
+            "INSERT INTO record (report, n, source_ip, count, disposition, dkim, spf, header_from,
+                                 envelope_from, envelope_to, reason_set, result_set, raw)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?;
+        for record in records {
+            reasons.clear();
+            keys::reasons(record, reasons);
+            results.clear();
+            keys::results(record, results);
+            row.clear();
+            keys::row(record, reasons.as_bytes(), results.as_bytes(), row);
+            open.sum.add(&row.digest());
+
+            let reason_set = match record.reasons.is_empty() {
+                true => None,
+                false => Some(kinds::reason_set(
+                    conn,
+                    strings,
+                    reason_sets,
+                    record,
+                    reasons,
+                )?),
+            };
+            let result_set = match record.dkim_results.is_empty() && record.spf_results.is_empty() {
+                true => None,
+                false => Some(kinds::result_set(
+                    conn,
+                    strings,
+                    result_sets,
+                    record,
+                    results,
+                )?),
+            };
+            let mut text = |text: &Option<compact_str::CompactString>| {
+                text.as_ref()
+                    .map(|text| strings.string(conn, text))
+                    .transpose()
+            };
+            insert.execute(params![
+                open.report,
+                open.rows.cast_signed(),
+                IpBytes::from(record.source_ip).as_slice(),
+                i64::try_from(record.count).unwrap_or(i64::MAX),
+                record.disposition.map(|word| word as u8),
+                record.dkim.map(|word| word as u8),
+                record.spf.map(|word| word as u8),
+                text(&record.header_from)?,
+                text(&record.envelope_from)?,
+                text(&record.envelope_to)?,
+                reason_set,
+                result_set,
+                kinds::json(&record.raw, record.raw.is_empty()),
+            ])?;
+            open.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes an item, or ends the aggregate report that was started. `None` for what is ignored or
+    /// quarantined.
+    pub fn item(&mut self, item: &Item) -> Result<Option<Verdict>, Error> {
+        let (verdict, report) = match &item.content {
+            Content::Ignored { .. } => return Ok(None),
+            Content::Quarantined { reason } => {
+                let part = item.part.clone().unwrap_or_default();
+                self.lost
+                    .push((part, None, reason.clone(), item.problems.clone()));
+                return Ok(None);
+            }
+            Content::Aggregate(_) => self.end_aggregate(item)?,
+            _ => self.whole(item)?,
+        };
+        if let (Some(report), true) = (report, verdict != Verdict::Duplicate) {
+            self.stored = true;
+            if item.trust != Trust::Authenticated {
+                let rows = match &item.content {
+                    Content::Aggregate(aggregate) => aggregate.count,
+                    _ => 1,
+                };
+                self.unproven += REPORT_BYTES + rows.saturating_mul(RECORD_BYTES);
+            }
+            if !item.complete || !item.problems.is_empty() {
+                let reason = match item.complete {
+                    true => "read with problems",
+                    false => "read in part",
+                };
+                let part = item.part.clone().unwrap_or_default();
+                self.lost
+                    .push((part, Some(report), reason.into(), item.problems.clone()));
+            }
+        }
+        Ok(Some(verdict))
+    }
+
+    fn end_aggregate(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
+        // A visitor is always told of the start first.
+        let Some(open) = self.open.take() else {
+            return Ok((Verdict::Duplicate, None));
+        };
+        if open.known.is_some() {
+            return Ok((Verdict::Duplicate, None));
+        }
+        let arrived = Arrived {
+            trust: item.trust,
+            items: open.rows,
+            document: item.digest,
+            content: open.sum.digest(),
+        };
+        let decision = decide(&open.stored, &arrived);
+        if let Decision::Drop(same) = decision {
+            self.store.undo("report")?;
+            if !open.stored.iter().any(|s| s.id == same) {
+                return Ok((Verdict::Duplicate, None));
+            }
+            self.vouch(same, item.trust)?;
+            return Ok((Verdict::Duplicate, None));
+        }
+        let (counted, verdict) = self.settle(decision)?;
+        self.store
+            .conn
+            .prepare_cached(
+                "UPDATE report SET counted = ?2, complete = ?3, items = ?4, content_digest = ?5,
+                                   problems = ?6 WHERE id = ?1",
+            )?
+            .execute(params![
+                open.report,
+                counted,
+                item.complete,
+                i64::try_from(open.rows).unwrap_or(i64::MAX),
+                arrived.content.as_slice(),
+                kinds::json(&item.problems, item.problems.is_empty()),
+            ])?;
+        self.store.release("report")?;
+
+        Ok((verdict, Some(open.report)))
+    }
+
+    /// Everything but aggregate reports: known whole, so decided before a row is written.
+    fn whole(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
+        let carrier = self.carrier.take();
+        let result = kinds::whole(self, item, carrier.as_ref());
+        self.carrier = carrier;
+        result
+    }
+
+    /// Decides on a report that is known whole, and writes its `report` row. The id where its own
+    /// rows have to be written.
+    pub(super) fn admit(&mut self, head: &Head<'_>) -> Result<(Verdict, Option<i64>), Error> {
+        let there = stored(&self.store.conn, head.kind, &head.key)?;
+        let arrived = Arrived {
+            trust: head.trust,
+            items: head.items,
+            document: head.document,
+            content: head.content,
+        };
+        let decision = decide(&there, &arrived);
+        if let Decision::Drop(same) = decision {
+            self.vouch(same, head.trust)?;
+            return Ok((Verdict::Duplicate, None));
+        }
+        let (counted, verdict) = self.settle(decision)?;
+        let report = self.insert(head)?;
+        if counted {
+            self.store
+                .conn
+                .prepare_cached("UPDATE report SET counted = 1 WHERE id = ?1")?
+                .execute([report])?;
+        }
+        Ok((verdict, Some(report)))
+    }
+
+    /// Makes room for a report that is stored: whether it counts, and what to call it.
+    fn settle(&mut self, decision: Decision) -> Result<(bool, Verdict), Error> {
+        let conn = &self.store.conn;
+        Ok(match decision {
+            Decision::Store | Decision::Drop(_) => (true, Verdict::New),
+            Decision::Aside => (false, Verdict::Conflict),
+            Decision::Displace(id) => {
+                conn.prepare_cached("UPDATE report SET counted = 0 WHERE id = ?1")?
+                    .execute([id])?;
+                (true, Verdict::Conflict)
+            }
+            Decision::Replace(id) => {
+                let counted = conn
+                    .prepare_cached("DELETE FROM report WHERE id = ?1 RETURNING counted")?
+                    .query_row([id], |row| row.get(0))?;
+                (counted, Verdict::Replaced)
+            }
+        })
+    }
+
+    /// An authenticated copy of a stored report vouches for it.
+    fn vouch(&mut self, report: i64, trust: Trust) -> Result<(), Error> {
+        if trust == Trust::Authenticated {
+            self.store
+                .conn
+                .prepare_cached("UPDATE report SET trust = 1 WHERE id = ?1 AND trust <> 1")?
+                .execute([report])?;
+        }
+        Ok(())
+    }
+
+    /// Inserts a `report` row that does not count yet.
+    fn insert(&mut self, head: &Head<'_>) -> Result<i64, Error> {
+        let message = self.message_row()?;
+        let reporter = reporter(&self.store.conn, head.reporter)?;
+        let mut insert = self.store.conn.prepare_cached(
+            "INSERT INTO report (kind, key, time, counted, is_foreign, trust, complete, items,
+                                 reporter, message, part, document_digest, content_digest,
+                                 problems, stored_at)
+             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+        )?;
+        Ok(insert.insert(params![
+            head.kind as u8,
+            head.key.as_slice(),
+            head.time,
+            head.is_foreign,
+            trust_code(head.trust),
+            head.complete,
+            i64::try_from(head.items).unwrap_or(i64::MAX),
+            reporter,
+            message,
+            head.part,
+            head.document.as_slice(),
+            head.content.as_slice(),
+            kinds::json(&head.problems, head.problems.is_empty()),
+            self.incoming.now.timestamp(),
+        ])?)
+    }
+
+    fn message_row(&mut self) -> Result<i64, Error> {
+        if let Some(id) = self.message {
+            return Ok(id);
+        }
+        let carrier = self.carrier.as_ref();
+        let mut insert = self.store.conn.prepare_cached(
+            "INSERT INTO message (origin, digest, bytes, stored_at, message_id, sender, subject,
+                                  date, auth)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?;
+        let id = insert.insert(params![
+            self.incoming.origin,
+            self.incoming.digest.as_slice(),
+            i64::try_from(self.incoming.bytes).unwrap_or(i64::MAX),
+            self.incoming.now.timestamp(),
+            carrier.and_then(|c| c.message_id.as_deref()),
+            carrier.and_then(|c| c.from.as_deref()),
+            carrier.and_then(|c| c.subject.as_deref()),
+            carrier.and_then(|c| c.date).map(|date| date.timestamp()),
+            carrier
+                .and_then(|c| c.auth.as_ref())
+                .and_then(|auth| kinds::json(auth, false)),
+        ])?;
+        drop(insert);
+        self.message = Some(id);
+        Ok(id)
+    }
+
+    /// True where the bytes of the message have to be handed to [`Writer::finish`].
+    pub fn wants_raw(&self) -> bool {
+        let keep = self.store.settings.keep;
+        let whole_lost = self.lost.iter().any(|(_, report, ..)| report.is_none());
+        whole_lost
+            || keep != Keep::Nothing && !self.lost.is_empty()
+            || keep == Keep::All && self.stored
+    }
+
+    /// Gives the message up: as if it had never been begun.
+    pub fn cancel(self) -> Result<(), Error> {
+        self.store.undo("message")
+    }
+
+    /// Ends the message: keeps it raw where it has to be kept, and accounts for its growth.
+    ///
+    /// # Errors
+    /// [`Error::Wait`] where a limit of `[limits]` is reached: nothing of the message is stored then.
+    /// With any other error the transaction has to be rolled back.
+    pub fn finish(mut self, raw: Option<RawBody<'_>>) -> Result<(), Error> {
+        let result = self.close(raw);
+        match &result {
+            Ok(()) => self.store.release("message")?,
+            Err(Error::Wait(_)) => self.store.undo("message")?,
+            Err(_) => {}
+        }
+        result
+    }
+
+    fn close(&mut self, raw: Option<RawBody<'_>>) -> Result<(), Error> {
+        if let (true, Some(raw)) = (self.wants_raw(), raw) {
+            let keep_partial = self.store.settings.keep != Keep::Nothing;
+            let id = self
+                .store
+                .keep_raw(&self.incoming, raw, !self.lost.is_empty())?;
+            for (part, report, reason, problems) in std::mem::take(&mut self.lost) {
+                if report.is_none() || keep_partial {
+                    self.store.quarantine(
+                        id,
+                        &part,
+                        report,
+                        &reason,
+                        &problems,
+                        self.carrier.as_ref(),
+                        self.incoming.now,
+                    )?;
+                }
+            }
+            if self.carrier.as_ref().is_none_or(|c| c.auth.is_none()) || self.unproven > 0 {
+                self.unproven += self.store.packed(id)?;
+            }
+        }
+        if self.incoming.by_mail && self.unproven > 0 {
+            self.store.account(self.unproven, self.incoming.now)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn store(&mut self) -> &mut Store {
+        self.store
+    }
+
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.incoming.now
+    }
+}
+
+fn stored(conn: &Connection, kind: Kind, key: &Digest) -> Result<Vec<Stored>, Error> {
+    let mut find = conn.prepare_cached(
+        "SELECT id, counted, trust, complete, items, document_digest, content_digest
+           FROM report WHERE key = ?1 AND kind = ?2 ORDER BY id",
+    )?;
+    let rows = find.query_map(params![key.as_slice(), kind as u8], |row| {
+        Ok(Stored {
+            id: row.get(0)?,
+            counted: row.get(1)?,
+            trust: trust_of(row.get(2)?),
+            complete: row.get(3)?,
+            items: u64::try_from(row.get::<_, i64>(4)?).unwrap_or_default(),
+            document: row.get(5)?,
+            content: row.get(6)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn reporter(conn: &Connection, (name, email): (&str, &str)) -> rusqlite::Result<i64> {
+    let mut find = conn.prepare_cached("SELECT id FROM reporter WHERE name = ?1 AND email = ?2")?;
+    if let Some(id) = find.query_row([name, email], |row| row.get(0)).optional()? {
+        return Ok(id);
+    }
+    conn.prepare_cached("INSERT INTO reporter (name, email) VALUES (?1, ?2)")?
+        .insert([name, email])
+}
+
+/// The number of a trust in the schema.
+pub(super) const fn trust_code(trust: Trust) -> u8 {
+    match trust {
+        Trust::Unknown => 0,
+        Trust::Authenticated => 1,
+        Trust::Failed => 2,
+    }
+}
+
+pub(super) const fn trust_of(code: u8) -> Trust {
+    match code {
+        1 => Trust::Authenticated,
+        2 => Trust::Failed,
+        _ => Trust::Unknown,
+    }
+}
+
+/// An address as the blob that is stored.
+pub(super) enum IpBytes {
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+impl From<IpAddr> for IpBytes {
+    fn from(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(v4) => Self::V4(v4.octets()),
+            IpAddr::V6(v6) => Self::V6(v6.octets()),
+        }
+    }
+}
+
+impl IpBytes {
+    pub(super) fn as_slice(&self) -> &[u8] {
+        match self {
+            Self::V4(bytes) => bytes,
+            Self::V6(bytes) => bytes,
+        }
+    }
+}
