@@ -51,14 +51,24 @@ struct Postfix {
 
 impl Postfix {
     fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("postwatch-postfix-").tempdir().unwrap();
+        let dir = tempfile::Builder::new()
+            .prefix("postwatch-postfix-")
+            .tempdir()
+            .unwrap();
         let root = dir.path();
         fs::set_permissions(root, fs::Permissions::from_mode(0o755)).unwrap();
         for sub in ["etc", "spool", "lib", "db"] {
             fs::create_dir(root.join(sub)).unwrap();
         }
         let chown = |owner: &str, sub: &str| {
-            assert!(Command::new("chown").arg(owner).arg(root.join(sub)).status().unwrap().success());
+            assert!(
+                Command::new("chown")
+                    .arg(owner)
+                    .arg(root.join(sub))
+                    .status()
+                    .unwrap()
+                    .success()
+            );
         };
         chown("postfix", "lib");
         chown("nobody", "db");
@@ -66,7 +76,11 @@ impl Postfix {
         let program = root.join("postwatch");
         fs::copy(PROGRAM, &program).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let log = root.join("log");
         fs::write(&log, "").unwrap();
         let at = |sub: &str| root.join(sub).display().to_string();
@@ -96,8 +110,11 @@ impl Postfix {
             ),
         )
         .unwrap();
-        fs::write(root.join("etc/master.cf"), master(port, &program, &root.join("db/postwatch.db")))
-            .unwrap();
+        fs::write(
+            root.join("etc/master.cf"),
+            master(port, &program, &root.join("db/postwatch.db")),
+        )
+        .unwrap();
         let mut tail = Command::new("tail")
             .args(["-n", "+1", "-F"])
             .arg(&log)
@@ -106,7 +123,12 @@ impl Postfix {
             .spawn()
             .unwrap();
         let lines = BufReader::new(tail.stdout.take().unwrap());
-        let mut this = Self { dir, port, tail, log: lines };
+        let mut this = Self {
+            dir,
+            port,
+            tail,
+            log: lines,
+        };
         this.control("start");
         this.wait("daemon started");
         this
@@ -140,7 +162,10 @@ impl Postfix {
             if line.contains(text) {
                 return line.to_owned();
             }
-            assert!(!line.contains("status=bounced"), "a message was bounced:\n{all}");
+            assert!(
+                !line.contains("status=bounced"),
+                "a message was bounced:\n{all}"
+            );
             assert!(!line.contains("fatal:"), "Postfix failed:\n{all}");
         }
     }
@@ -148,7 +173,9 @@ impl Postfix {
     /// Hands a message over by SMTP.
     fn send(&self, message: &str) {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         let mut writer = stream;
         let mut expect = |code: &str| {
@@ -181,13 +208,16 @@ impl Postfix {
 
     fn complaints(&self) -> i64 {
         let conn = Connection::open(self.database()).unwrap();
-        conn.query_row("SELECT count(*) FROM v_complaints", [], |row| row.get(0)).unwrap()
+        conn.query_row("SELECT count(*) FROM v_complaints", [], |row| row.get(0))
+            .unwrap()
     }
 }
 
 impl Drop for Postfix {
     fn drop(&mut self) {
-        let _ = Command::new("postfix").args(["-c", &self.etc(), "abort"]).output();
+        let _ = Command::new("postfix")
+            .args(["-c", &self.etc(), "abort"])
+            .output();
         let _ = self.tail.kill();
         let _ = self.tail.wait();
     }
@@ -226,7 +256,10 @@ fn available() -> bool {
         use std::os::unix::fs::MetadataExt as _;
         meta.uid() == 0
     });
-    let there = Command::new("postconf").arg("mail_version").output().is_ok();
+    let there = Command::new("postconf")
+        .arg("mail_version")
+        .output()
+        .is_ok();
     assert!(
         root && there,
         "this test starts a Postfix of its own: it needs root and Debian's package `postfix` \
@@ -264,7 +297,10 @@ fn postfix_delivers_and_a_locked_database_defers() {
     assert_eq!(postfix.complaints(), 1);
 
     // The next try finds the lock gone.
-    let flush = Command::new("postqueue").args(["-c", &postfix.etc(), "-f"]).status().unwrap();
+    let flush = Command::new("postqueue")
+        .args(["-c", &postfix.etc(), "-f"])
+        .status()
+        .unwrap();
     assert!(flush.success());
     postfix.wait("status=sent");
     assert_eq!(postfix.complaints(), 2);
@@ -290,8 +326,18 @@ fn deliver(args: &[&str], stdin: &[u8]) -> (Option<i32>, String, String) {
     // It may refuse before it has read.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     let (mut out, mut err) = (String::new(), String::new());
-    child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-    child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut out)
+        .unwrap();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut err)
+        .unwrap();
     (child.wait().unwrap().code(), out, err)
 }
 
@@ -316,14 +362,27 @@ fn a_delivered_message_ends_in_0_or_75_and_nothing_else() {
 
     let later = |(code, out, err): (Option<i32>, String, String)| {
         assert_eq!((code, out.as_str()), (Some(75), ""), "{err}");
-        assert!(err.starts_with("error: ") || err.starts_with("warning: "), "{err}");
+        assert!(
+            err.starts_with("error: ") || err.starts_with("warning: "),
+            "{err}"
+        );
     };
     fs::write(&config, "database = 7\n").unwrap();
     later(deliver(&["--config", &config], complaint.as_bytes()));
-    later(deliver(&["--config", &at("missing.toml")], complaint.as_bytes()));
-    later(deliver(&["--db", &at("missing/x.db")], complaint.as_bytes()));
+    later(deliver(
+        &["--config", &at("missing.toml")],
+        complaint.as_bytes(),
+    ));
+    later(deliver(
+        &["--db", &at("missing/x.db")],
+        complaint.as_bytes(),
+    ));
     later(deliver(&["--no-such-flag"], complaint.as_bytes()));
-    fs::write(at("other.db"), "this is no database, it only has the name of one").unwrap();
+    fs::write(
+        at("other.db"),
+        "this is no database, it only has the name of one",
+    )
+    .unwrap();
     later(deliver(&["--db", &at("other.db")], complaint.as_bytes()));
 
     // The quarantine is full: the mail waits with the server that has it.
@@ -332,8 +391,14 @@ fn a_delivered_message_ends_in_0_or_75_and_nothing_else() {
     later(deliver(&["--config", &config, "--db", &db], other));
     // Growth by strangers is bounded by the day.
     fs::write(&config, "[limits]\nunproven_bytes_per_day = 10\n").unwrap();
-    later(deliver(&["--config", &config, "--db", &db], COMPLAINT.replace("@ID@", "3").as_bytes()));
-    silent(deliver(&["--db", &db], COMPLAINT.replace("@ID@", "3").as_bytes()));
+    later(deliver(
+        &["--config", &config, "--db", &db],
+        COMPLAINT.replace("@ID@", "3").as_bytes(),
+    ));
+    silent(deliver(
+        &["--db", &db],
+        COMPLAINT.replace("@ID@", "3").as_bytes(),
+    ));
 
     // Larger than `limits.message`: streamed whole into quarantine.
     fs::write(&config, "[limits]\nmessage = 1000\n").unwrap();

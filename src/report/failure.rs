@@ -1,4 +1,4 @@
-//! Failure reports: RFC 6591, RFC 9991, and the variants of Netease, LinkedIn and Exim.
+//! Failure reports: RFC 6591, RFC 9991, and the variants of Netease, `LinkedIn` and Exim.
 
 use memchr::{memchr, memmem};
 use serde::Serialize;

@@ -17,8 +17,8 @@ pub(super) struct Read<T> {
 }
 
 impl<T> Read<T> {
-    fn new(value: T, normal: bool) -> Option<Self> {
-        Some(Self { value, normal })
+    fn new(value: T, normal: bool) -> Self {
+        Self { value, normal }
     }
 }
 
@@ -39,10 +39,10 @@ pub(super) fn time(text: &str) -> Option<Read<DateTime<Utc>>> {
             return None;
         }
         let normal = seconds == number && whole.len() == text.len();
-        return Read::new(DateTime::from_timestamp(seconds, 0)?, normal);
+        return Some(Read::new(DateTime::from_timestamp(seconds, 0)?, normal));
     }
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Read::new(time.with_timezone(&Utc), false);
+        return Some(Read::new(time.with_timezone(&Utc), false));
     }
     let naive = ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
         .iter()
@@ -52,7 +52,7 @@ pub(super) fn time(text: &str) -> Option<Read<DateTime<Utc>>> {
                 .ok()?
                 .and_hms_opt(0, 0, 0)
         })?;
-    Read::new(naive.and_utc(), false)
+    Some(Read::new(naive.and_utc(), false))
 }
 
 /// An address; IPv4 where it is written as an IPv4-mapped IPv6 address. Accepts brackets, zones and
@@ -60,7 +60,7 @@ pub(super) fn time(text: &str) -> Option<Read<DateTime<Utc>>> {
 pub(super) fn address(text: &str) -> Option<Read<IpAddr>> {
     if let Ok(address) = text.parse::<Ipv4Addr>() {
         // The standard parser takes nothing but the normal form.
-        return Read::new(IpAddr::V4(address), true);
+        return Some(Read::new(IpAddr::V4(address), true));
     }
     let bare = text.trim_matches(['[', ']']);
     let bare = bare.split_once('%').map_or(bare, |(bare, _)| bare);
@@ -71,10 +71,10 @@ pub(super) fn address(text: &str) -> Option<Read<IpAddr>> {
     let bare = bare.trim();
     if let Ok(address) = bare.parse::<Ipv6Addr>() {
         let address = IpAddr::V6(address).to_canonical();
-        return Read::new(address, is_written_as(address, text));
+        return Some(Read::new(address, is_written_as(address, text)));
     }
     let address = bare.parse::<Ipv4Addr>().ok().or_else(|| padded(bare))?;
-    Read::new(IpAddr::V4(address), false)
+    Some(Read::new(IpAddr::V4(address), false))
 }
 
 /// Whether `text` is what `address` prints as; without an allocation.

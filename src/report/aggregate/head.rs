@@ -15,8 +15,8 @@ const MAX_ERRORS: usize = 100;
 /// The head of a report while it is read. No field is filled twice: the first text counts.
 #[derive(Debug, Default)]
 pub(super) struct Head {
-    /// The namespace is that of RFC 9990.
-    pub(super) namespace: bool,
+    /// The namespace or an element is that of RFC 9990 alone.
+    pub(super) rfc9990: bool,
     /// A `report_metadata` was read to its end.
     pub(super) has_metadata: bool,
     /// A `policy_published` was read to its end.
@@ -33,7 +33,6 @@ pub(super) struct Head {
     errors: Vec<String>,
     domain: Option<String>,
     policy: PolicyPublished,
-    marked: bool,
     raw: Raw,
 }
 
@@ -41,7 +40,7 @@ impl Head {
     /// Takes the trimmed text of an element.
     pub(super) fn set(&mut self, field: HeadField, text: &str, problems: &mut Problems) {
         // What marks the generation does so even when it is empty.
-        self.marked |= matches!(
+        self.rfc9990 |= matches!(
             field,
             HeadField::Generator | HeadField::Np | HeadField::Testing | HeadField::DiscoveryMethod
         );
@@ -87,6 +86,10 @@ impl Head {
             HeadField::End => keep_time(&mut self.end, &mut self.raw, "end", field, text, problems),
             HeadField::Domain => {
                 let read = domain(text);
+                if read.value.is_empty() {
+                    problems.add(field.path(), format!("{} is no domain", quoted(text)));
+                    return;
+                }
                 let fresh = keep(&mut self.domain, &read.value);
                 if fresh && !read.normal {
                     self.raw.insert("domain".to_owned(), text.to_owned());
@@ -201,7 +204,7 @@ impl Head {
             domain,
             begin,
             end,
-            generation: if self.namespace || self.marked {
+            generation: if self.rfc9990 {
                 Generation::Rfc9990
             } else {
                 Generation::Rfc7489

@@ -282,11 +282,8 @@ mod tests {
 
     #[test]
     fn encodings() {
-        let utf16 = |text: &str| -> Vec<u8> {
-            text.encode_utf16()
-                .flat_map(|unit| unit.to_le_bytes())
-                .collect()
-        };
+        let utf16 =
+            |text: &str| -> Vec<u8> { text.encode_utf16().flat_map(u16::to_le_bytes).collect() };
         assert_eq!(text(b"\xef\xbb\xbf<a>\xc3\xa9").0, "<a>é");
         assert_eq!(text(&utf16("\u{feff}<a>é")).0, "<a>é");
         assert_eq!(text(&utf16("<a>é")).0, "<a>é");
@@ -321,7 +318,7 @@ mod tests {
             assert!(read == sent && problems.is_empty());
             let mut broken = sent.clone().into_bytes();
             broken[0] = 0xff;
-            assert!(text(&broken).0.ends_with(&sent[1..]));
+            assert!(text(&broken).0.ends_with(sent.strip_prefix('x').unwrap()));
         }
     }
 

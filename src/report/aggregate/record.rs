@@ -18,6 +18,9 @@ const MAX_RESULTS: usize = 100;
 /// Most override reasons of a record that are kept.
 const MAX_REASONS: usize = 20;
 
+/// Most text of a record that is kept, in bytes.
+const MAX_TEXT: usize = 256 << 10;
+
 /// A record while it is read. No field is filled twice: the first text counts.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -33,6 +36,8 @@ pub(super) struct Draft {
     dkim_results: Vec<DkimAuth>,
     spf_results: Vec<SpfAuth>,
     raw: Raw,
+    /// How much text was kept.
+    held: usize,
     reason_open: Reason,
     dkim_open: DkimAuth,
     spf_open: SpfAuth,
@@ -56,6 +61,20 @@ impl Draft {
             self.dkim_results.len(),
             self.spf_results.len(),
         );
+        if field.is_of_reason() && reasons >= MAX_REASONS
+            || field.is_of_dkim() && dkims >= MAX_RESULTS
+            || field.is_of_spf() && spfs >= MAX_RESULTS
+        {
+            return Ok(());
+        }
+        self.held += text.len();
+        if self.held > MAX_TEXT {
+            return Err(format!(
+                "more text than {} KiB; {} is dropped",
+                MAX_TEXT >> 10,
+                field.name()
+            ));
+        }
         let fresh = match field {
             RecordField::SourceIp => match (self.source_ip, address(text)) {
                 (Some(_), _) => false,
@@ -110,7 +129,6 @@ impl Draft {
             RecordField::EnvelopeTo => keep_domain(&mut self.envelope_to, raw, text, || {
                 "envelope_to".to_owned()
             }),
-            RecordField::ReasonType | RecordField::ReasonComment if reasons >= MAX_REASONS => true,
             RecordField::ReasonType => {
                 let word = ReasonType::read(text);
                 keep_word(&mut self.reason_open.kind, word, raw, text, || {
@@ -118,14 +136,6 @@ impl Draft {
                 })
             }
             RecordField::ReasonComment => keep(&mut self.reason_open.comment, text),
-            RecordField::DkimDomain
-            | RecordField::DkimSelector
-            | RecordField::DkimResult
-            | RecordField::DkimHumanResult
-                if dkims >= MAX_RESULTS =>
-            {
-                true
-            }
             RecordField::DkimDomain => keep_domain(&mut self.dkim_open.domain, raw, text, || {
                 format!("dkim_results[{dkims}].domain")
             }),
@@ -145,14 +155,6 @@ impl Draft {
                 })
             }
             RecordField::DkimHumanResult => keep(&mut self.dkim_open.human_result, text),
-            RecordField::SpfDomain
-            | RecordField::SpfScope
-            | RecordField::SpfResult
-            | RecordField::SpfHumanResult
-                if spfs >= MAX_RESULTS =>
-            {
-                true
-            }
             RecordField::SpfDomain => keep_domain(&mut self.spf_open.domain, raw, text, || {
                 format!("spf_results[{spfs}].domain")
             }),
@@ -224,6 +226,24 @@ impl Draft {
 }
 
 impl RecordField {
+    fn is_of_reason(self) -> bool {
+        matches!(self, Self::ReasonType | Self::ReasonComment)
+    }
+
+    fn is_of_dkim(self) -> bool {
+        matches!(
+            self,
+            Self::DkimDomain | Self::DkimSelector | Self::DkimResult | Self::DkimHumanResult
+        )
+    }
+
+    fn is_of_spf(self) -> bool {
+        matches!(
+            self,
+            Self::SpfDomain | Self::SpfScope | Self::SpfResult | Self::SpfHumanResult
+        )
+    }
+
     /// The name of its element.
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -285,7 +305,8 @@ fn keep_domain(
         if !read.normal {
             raw.insert(key(), text.to_owned());
         }
-        *slot = Some(read.value);
+        // Of `.` and `user@` nothing is left.
+        *slot = Some(read.value).filter(|domain| !domain.is_empty());
     }
     fresh
 }

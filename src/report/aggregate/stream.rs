@@ -271,22 +271,23 @@ impl Events<'_, '_> {
                     self.walk.stray();
                     return Ok(Next::From(at + 1 + inner));
                 }
-                let name = tag.local_name();
-                self.walk.start(name.as_ref(), || is_rfc9990(tag))?;
+                let name = tag.name();
+                let name = local(name.as_ref());
+                self.walk.start(name, || is_rfc9990(tag))?;
                 if matches!(event, Event::Empty(_)) {
-                    self.walk.end(name.as_ref())?;
+                    self.walk.end(name)?;
                 }
             }
             Event::End(tag) => {
-                let name = tag.local_name();
-                let name = name.as_ref();
-                if let Some(inner) = memchr::memrchr(b'<', tag.name().as_ref().as_bytes()) {
+                let name = tag.name();
+                if let Some(inner) = memchr::memrchr(b'<', name.as_ref().as_bytes()) {
+                    let name = name.as_ref();
                     let (name, _) = name.split_once('<').unwrap_or((name, ""));
                     self.walk.note(|_| "an end tag without its `>`".to_owned());
-                    self.walk.end(name.trim_end())?;
+                    self.walk.end(local(name.trim_end()))?;
                     return Ok(Next::From(at + 2 + inner));
                 }
-                self.walk.end(name)?;
+                self.walk.end(local(name.as_ref()))?;
             }
             Event::Text(text) => self.walk.text(text)?,
             Event::CData(text) => self.walk.text(text)?,
@@ -364,6 +365,14 @@ impl Events<'_, '_> {
         } else {
             End::Foreign
         }
+    }
+}
+
+/// A name without its prefix.
+fn local(name: &str) -> &str {
+    match name.bytes().position(|byte| byte == b':') {
+        Some(at) => name.get(at + 1..).unwrap_or(name),
+        None => name,
     }
 }
 

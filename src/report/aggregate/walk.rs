@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
                     self.note(|_| "a second <feedback> follows and is not read".to_owned());
                 } else {
                     self.rooted = true;
-                    self.head.namespace = namespace();
+                    self.head.rfc9990 = namespace();
                     self.stack.push(Open {
                         place: Place::Feedback,
                         name: Name::Known("feedback"),
@@ -182,7 +182,7 @@ impl<'a> Walk<'a> {
         match (place, self.part) {
             (Place::Record, Part::Head)
             | (Place::Metadata | Place::Policy | Place::Head(HeadField::Version), Part::Records) => {
-                place = Place::Skip
+                place = Place::Skip;
             }
             (Place::Policy, _) if self.head.has_policy => {
                 self.problems.add(
@@ -213,20 +213,16 @@ impl<'a> Walk<'a> {
             .stack
             .iter()
             .rposition(|open| open.name.as_str().eq_ignore_ascii_case(name));
-        match found {
-            Some(at) => {
-                self.close_to(at + 1)?;
-                match self.stack.pop() {
-                    Some(open) => self.finish(open.place),
-                    None => Ok(()),
-                }
+        let Some(at) = found else {
+            if !self.stack.is_empty() {
+                self.note(|_| format!("</{}> closes nothing", shown(name)));
             }
-            None => {
-                if !self.stack.is_empty() {
-                    self.note(|_| format!("</{}> closes nothing", shown(name)));
-                }
-                Ok(())
-            }
+            return Ok(());
+        };
+        self.close_to(at + 1)?;
+        match self.stack.pop() {
+            Some(open) => self.finish(open.place),
+            None => Ok(()),
         }
     }
 

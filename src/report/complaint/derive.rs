@@ -112,7 +112,7 @@ fn source_ip(
             Source::AuthenticationResults => ("Authentication-Results", block),
             Source::Received => ("Received", block),
         };
-        let named = headers::fields(block).filter(|field| field.is(name));
+        let mut named = headers::fields(block).filter(|field| field.is(name));
         let address = match source {
             Source::CarrierSubject => named
                 .take(1)
@@ -131,15 +131,12 @@ fn source_ip(
                         .find_map(|key| ip(value_after(&value, key)?))
                 })
                 .find(|&address| is_public(address)),
-            Source::Received => named
-                .filter_map(|field| {
-                    let value = field.value();
-                    let from = from_clause(&value)?;
-                    (shape == Shape::Arf || !jmrp::is_own_hop(from))
-                        .then(|| received_ip(from))
-                        .flatten()
-                })
-                .next(),
+            Source::Received => named.find_map(|field| {
+                let value = field.value();
+                let from = from_clause(&value)?;
+                let passed_on = shape != Shape::Arf && jmrp::is_own_hop(from);
+                (!passed_on).then(|| received_ip(from)).flatten()
+            }),
         };
         address.map(|address| (address, name))
     })

@@ -315,7 +315,8 @@ impl<'n> Reading<'n> {
     /// What came of it; `error` is what ended the reading early.
     fn finish(self, error: Option<String>) -> Outcome {
         let named = self.organization_name.is_some() && self.report_id.is_some();
-        if !self.has_policies && !(named && self.has_date_range) {
+        let claims = self.has_policies || (named && self.has_date_range);
+        if !claims {
             return Outcome::Foreign;
         }
         let (begin, end) = match (self.begin, self.end) {

@@ -40,16 +40,12 @@ fn deep_elements() {
 
 #[test]
 fn a_billion_laughs() {
-    let mut entities = "<!ENTITY a \"ha\">".to_owned();
-    for (name, of) in ["b", "c", "d", "e", "f", "g", "h"]
+    let declarations: Vec<String> = ["a", "b", "c", "d", "e", "f", "g"]
         .iter()
-        .zip(["a", "b", "c", "d", "e", "f", "g"])
-    {
-        entities.push_str(&format!(
-            "<!ENTITY {name} \"{}\">",
-            format!("&{of};").repeat(10)
-        ));
-    }
+        .zip(["b", "c", "d", "e", "f", "g", "h"])
+        .map(|(of, name)| format!("<!ENTITY {name} \"{}\">", format!("&{of};").repeat(10)))
+        .collect();
+    let entities = format!("<!ENTITY a \"ha\">{}", declarations.concat());
     let text = edited(
         "<feedback>",
         &format!("<!DOCTYPE feedback [{entities}]><feedback>"),
@@ -125,6 +121,18 @@ fn many_results_in_one_record() {
     assert!(reading.complete() && reading.records.len() == 2);
     assert!(reading.has("record 1: more than 20 reasons; the rest is dropped"));
     assert!(reading.has("and "), "the rest is counted");
+}
+
+#[test]
+fn much_text_in_one_record() {
+    let dkim = format!("<dkim><domain>{}</domain></dkim>", "d".repeat(60 << 10));
+    let reading = read(&edited(
+        "<auth_results>",
+        &format!("<auth_results>{}", dkim.repeat(100)),
+    ));
+    assert_eq!(reading.records[0].dkim_results.len(), 4);
+    assert!(reading.complete() && reading.records.len() == 2);
+    assert!(reading.has("record 1: more text than 256 KiB; dkim/domain is dropped"));
 }
 
 #[test]
