@@ -31,14 +31,11 @@ fn part(media_type: &str, body: &str) -> String {
 
 /// A multipart of these parts, as a part.
 fn multipart(kind: &str, boundary: &str, parts: &[String]) -> String {
-    let mut body = String::new();
-    for part in parts {
-        body.push_str(&format!("--{boundary}\n{part}\n"));
-    }
-    part_of(kind, boundary, &body)
-}
-
-fn part_of(kind: &str, boundary: &str, body: &str) -> String {
+    let delimiter = format!("--{boundary}\n");
+    let body: String = parts
+        .iter()
+        .flat_map(|part| [&delimiter, part.as_str(), "\n"])
+        .collect();
     format!("Content-Type: multipart/{kind}; boundary={boundary}\n\n{body}--{boundary}--\n")
 }
 
