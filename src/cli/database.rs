@@ -70,6 +70,8 @@ pub(super) fn input(source: Source) -> Input {
 /// Says what a pass met, on standard error: a bounded number of lines of each sort.
 pub(super) struct Notices {
     verbose: bool,
+    /// Only what is not dealt with: a mail server takes every other word for trouble.
+    terse: bool,
     colours: bool,
     seen: BTreeMap<&'static str, usize>,
     /// Messages that are not dealt with.
@@ -79,9 +81,10 @@ pub(super) struct Notices {
 }
 
 impl Notices {
-    pub(super) fn new(global: &Global) -> Self {
+    pub(super) fn new(global: &Global, terse: bool) -> Self {
         Self {
             verbose: global.verbose > 0,
+            terse,
             colours: failure::colours(global.no_color),
             seen: BTreeMap::new(),
             unsettled: 0,
@@ -90,7 +93,8 @@ impl Notices {
     }
 
     pub(super) fn take(&mut self, notice: Notice) {
-        self.unsettled += u64::from(notice.unsettled());
+        let unsettled = notice.unsettled();
+        self.unsettled += u64::from(unsettled);
         let (sort, shown, text) = match notice {
             Notice::Ignored { origin, reason } => {
                 ("ignored", self.verbose, format!("{origin}: ignored: {reason}"))
@@ -119,7 +123,7 @@ impl Notices {
                 ("unreadable", true, format!("failed to read {origin}: {reason}"))
             }
         };
-        if !shown {
+        if !shown || self.terse && !unsettled {
             return;
         }
         let seen = self.seen.entry(sort).or_default();

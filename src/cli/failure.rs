@@ -3,7 +3,8 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::config;
-use crate::message::text::inert;
+use crate::output::inert;
+use crate::pipeline::store;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(super) fn report(error: &anyhow::Error, out: &mut dyn Write, colours: bool) 
     if code != ExitCode::Ok {
         say(out, ("error", "31"), &format!("{error:#}"), colours);
         if let Some(hint) = hint {
-            say(out, ("hint", "36"), hint, colours);
+            say(out, ("hint", "36"), &hint, colours);
         }
     }
     code
@@ -72,7 +73,7 @@ fn say(out: &mut dyn Write, (label, colour): (&str, &str), text: &str, colours: 
     };
 }
 
-fn judge(error: &anyhow::Error) -> (ExitCode, Option<&'static str>) {
+fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<io::Error>()
             && error.kind() == io::ErrorKind::BrokenPipe
@@ -80,7 +81,10 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<&'static str>) {
             return (ExitCode::Ok, None);
         }
         if let Some(error) = cause.downcast_ref::<config::Error>() {
-            return (ExitCode::Configuration, hint(error));
+            return (ExitCode::Configuration, hint(error).map(str::to_owned));
+        }
+        if let Some(error) = cause.downcast_ref::<store::Error>() {
+            return (ExitCode::Database, error.hint());
         }
     }
     (ExitCode::Findings, None)

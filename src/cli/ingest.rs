@@ -19,9 +19,10 @@ pub(super) fn run(args: &Ingest, global: &Global, out: &mut dyn Write) -> anyhow
     };
     // A stranger can make a mail server deliver something; what the user names is the user's.
     let by_mail = source == Source::Message;
+    let quiet = Global { quiet: true, ..global.clone() };
+    let global = if by_mail { &quiet } else { global };
     let (config, mut store) = database::open(global, Access::Create)?;
-    let before = store.last_report()?;
-    let mut notices = Notices::new(global);
+    let mut notices = Notices::new(global, by_mail);
     let input = database::input(source);
     let settings = database::ingest(&config, by_mail);
     let counts = pipeline::ingest(&mut store, &input, &settings, &mut |notice| notices.take(notice))?;
@@ -30,7 +31,6 @@ pub(super) fn run(args: &Ingest, global: &Global, out: &mut dyn Write) -> anyhow
         Some(IngestFormat::Json) => writeln!(out, "{}", serde_json::to_string(&counts)?)?,
         Some(IngestFormat::Table) => {
             out.write_all(told(&counts, notices.problems).as_bytes())?;
-            super::summary::new_since(&config.database, before, global, out)?;
         }
         None => {}
     }
