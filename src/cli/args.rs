@@ -1,0 +1,665 @@
+//! What can be typed: the commands, their arguments and their help.
+//!
+//! The help, the completions and the man page all come from here. What the arguments mean is for
+//! the commands.
+
+#![allow(clippy::doc_markdown, reason = "the comments are the text of the help")]
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use clap::error::ErrorKind;
+use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::config;
+use crate::message::net::Net;
+
+/// Who complains about your mail, who fails authentication in your name, who refuses you
+///
+/// Reads complaints (ARF, Microsoft JMRP), DMARC aggregate and failure reports, SMTP TLS reports and
+/// bounces, keeps them in one SQLite file and answers from it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "postwatch",
+    version,
+    after_help = "\
+Exit codes: 0 well; 1 findings; 2 usage; 3 configuration; 4 network; 5 database.
+
+Example:
+  postwatch ingest ~/Maildir && postwatch report complaints --since 30d"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What every command takes, before or after its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// The configuration file [default: $POSTWATCH_CONFIG, ./postwatch.toml,
+    /// /etc/postwatch/postwatch.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The database file [default: $POSTWATCH_DB, `database` in the configuration, ./postwatch.db]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) db: Option<PathBuf>,
+    /// Say more; twice: everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// No progress and no summary; findings and errors still appear
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// No colours, as with the environment variable `NO_COLOR`
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+impl Global {
+    /// What the configuration is looked for with.
+    pub(crate) fn arguments(&self) -> config::Arguments {
+        config::Arguments {
+            config: self.config.clone(),
+            db: self.db.clone(),
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Read messages and bare reports into the database
+    ///
+    /// PATH is a file (a message, an mbox, or a bare report: XML, JSON, gzip, zip), a directory or a
+    /// Maildir. Directories are read with all that is below them; no link below PATH is followed,
+    /// and only regular files are read. A message that is read twice counts once.
+    ///
+    /// `ingest -` reads one message under the contract of mail delivery: it exits with 0 once the
+    /// message is committed, whatever it is, and with 75 for all that a later try may cure. It
+    /// prints nothing unless --format is given.
+    #[command(after_help = "\
+Examples:
+  postwatch ingest ~/Maildir reports.mbox report.xml.gz
+  postwatch ingest --mbox - < reports.mbox
+  postwatch ingest - < message.eml")]
+    Ingest(Ingest),
+    /// Read messages and bare reports without a database, and print what they say
+    ///
+    /// Prints a JSON object a line for every item. An item that cannot be read is one too: it has
+    /// the kind `quarantined` and the reason.
+    #[command(after_help = "\
+Examples:
+  postwatch parse report.eml
+  postwatch parse ~/Maildir | jq 'select(.kind == \"complaint\") | .source_ip'
+  postwatch parse --format none ~/Maildir")]
+    Parse(Parse),
+    /// Summarize what the database holds
+    #[command(after_help = "\
+Examples:
+  postwatch report complaints --since 30d
+  postwatch report failures --domain example.org --by ip,header-from --limit 0
+  postwatch report sources --net 192.0.2.0/24 --format json")]
+    Report(Report),
+    /// Write the rows of the database, one by one
+    #[command(after_help = "\
+Examples:
+  postwatch export records --since 2026-01-01 --until 2026-01-31 --output january.csv
+  postwatch export complaints --format json | jq .source_ip")]
+    Export(Export),
+    /// What could not be read, in whole or in part, kept whole
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch quarantine list"
+    )]
+    Quarantine(Quarantine),
+    /// Care of the database file
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch db backup /var/backups/postwatch.db"
+    )]
+    Db(Db),
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  postwatch completions bash > /etc/bash_completion.d/postwatch")]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the man page
+    #[command(after_help = "\
+Example:
+  postwatch man > /usr/local/share/man/man1/postwatch.1")]
+    Man,
+}
+
+/// Where messages are read from.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Inputs {
+    /// Files and directories; or `-`: one message on standard input
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// With `-`: standard input is an mbox of many messages (files are recognized by themselves)
+    #[arg(long)]
+    mbox: bool,
+}
+
+/// What [`Inputs`] come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// These paths.
+    Paths(Vec<PathBuf>),
+    /// One message on standard input.
+    Message,
+    /// An mbox on standard input.
+    Mbox,
+}
+
+impl Inputs {
+    /// What is to be read.
+    pub(crate) fn source(&self) -> Source {
+        match (self.paths.as_slice(), self.mbox) {
+            ([path], true) if path == Path::new("-") => Source::Mbox,
+            ([path], false) if path == Path::new("-") => Source::Message,
+            (paths, _) => Source::Paths(paths.to_vec()),
+        }
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        let dash = self.paths.iter().any(|path| path == Path::new("-"));
+        match (dash, self.mbox) {
+            (true, _) if self.paths.len() > 1 => {
+                Err("`-` stands alone: read standard input or paths, not both")
+            }
+            (false, true) => Err("--mbox is for standard input (`-`); files need no flag"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `ingest`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Ingest {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// How to print what was stored [default: table for PATH, nothing for `-`]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<IngestFormat>,
+}
+
+/// How `ingest` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IngestFormat {
+    /// The counts and the summary of what is new, for people
+    Table,
+    /// The counts, one object on one line
+    Json,
+}
+
+/// `parse`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Parse {
+    #[command(flatten)]
+    pub(crate) inputs: Inputs,
+    /// What to print
+    #[arg(long, value_enum, default_value_t = ParseFormat::Json)]
+    pub(crate) format: ParseFormat,
+}
+
+/// What `parse` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ParseFormat {
+    /// An object a line for every item
+    Json,
+    /// Only the counts, at the end
+    None,
+}
+
+/// `report`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Report {
+    /// Of what
+    #[arg(value_enum)]
+    pub(crate) kind: ReportKind,
+    /// Group by these, separated by commas [default: depends on KIND]
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "KEY")]
+    pub(crate) by: Vec<By>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// What `report` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportKind {
+    /// Complaint sources
+    Complaints,
+    /// Sources with failing records: neither DKIM nor SPF is aligned
+    Failures,
+    /// Sources in aggregate reports
+    Sources,
+    /// Domains in aggregate reports
+    Domains,
+    /// Who sends reports
+    Reporters,
+    /// DMARC failure reports
+    FailureReports,
+    /// SMTP TLS reports
+    Tls,
+    /// Delivery status notifications
+    Bounces,
+}
+
+/// `export`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Export {
+    /// Which rows
+    #[arg(value_enum)]
+    pub(crate) kind: ExportKind,
+    /// How to write
+    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+    pub(crate) format: ExportFormat,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) filters: Filters,
+}
+
+/// Which rows `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportKind {
+    /// Rows of aggregate reports
+    Records,
+    /// Aggregate reports
+    Aggregate,
+    /// Failing records: neither DKIM nor SPF is aligned
+    Failures,
+    /// Complaints
+    Complaints,
+    /// DMARC failure reports
+    FailureReports,
+    /// SMTP TLS reports, a row a policy
+    Tls,
+    /// Delivery status notifications, a row a recipient
+    Bounces,
+}
+
+/// How `export` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// RFC 4180, with a header row
+    Csv,
+    /// An object a line
+    Json,
+}
+
+/// How data is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people, cut to the terminal
+    Table,
+    /// RFC 4180, with a header row
+    Csv,
+    /// One document
+    Json,
+}
+
+/// How CSV is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub(crate) struct Csv {
+    /// Begin CSV with a byte order mark
+    #[arg(long)]
+    pub(crate) bom: bool,
+    /// Leave CSV cells as they are: without it, a cell that a spreadsheet would run as a formula
+    /// begins with an apostrophe
+    #[arg(long)]
+    pub(crate) raw: bool,
+}
+
+/// Which rows.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+#[command(next_help_heading = "Filters")]
+pub(crate) struct Filters {
+    /// Not before this day, a UTC date or a number of days back: 2026-01-31, 30d
+    #[arg(long, value_name = "DATE")]
+    pub(crate) since: Option<When>,
+    /// Not after this day, as --since; the day itself is included
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<When>,
+    /// Only about this domain and what is below it
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: Option<String>,
+    /// Only from this source IP
+    #[arg(long, value_name = "IP", conflicts_with = "net")]
+    pub(crate) ip: Option<IpAddr>,
+    /// Only from source IPs of this network: 192.0.2.0/24
+    #[arg(long, value_name = "NET")]
+    pub(crate) net: Option<Net>,
+    /// Only of this reporter
+    #[arg(long, value_name = "NAME")]
+    pub(crate) reporter: Option<String>,
+    /// Only of this type: a feedback type such as abuse
+    #[arg(long = "type", value_name = "TYPE")]
+    pub(crate) type_: Option<String>,
+    /// Also what is about other people's domains
+    #[arg(long)]
+    pub(crate) foreign: bool,
+    /// Sort by this column; with a `-` before it, downwards
+    #[arg(long, value_name = "COLUMN", allow_hyphen_values = true)]
+    pub(crate) sort: Option<String>,
+    /// Most rows; 0: all [default of report: 20 in a table, 1000 in csv and json; of export: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) limit: Option<u64>,
+}
+
+/// What `report` groups by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "the names are the field's own")]
+pub(crate) enum By {
+    Ip,
+    Net,
+    Reporter,
+    Domain,
+    HeaderFrom,
+    MailFrom,
+    RcptDomain,
+    Type,
+    Subject,
+    List,
+    Disposition,
+    Day,
+    Week,
+    Month,
+}
+
+/// A day, as typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// This one.
+    Date(NaiveDate),
+    /// So many days before today.
+    DaysAgo(u32),
+}
+
+impl When {
+    /// The day that is meant.
+    pub(crate) fn day(self, now: DateTime<Utc>) -> NaiveDate {
+        let today = now.date_naive();
+        match self {
+            Self::Date(date) => date,
+            Self::DaysAgo(days) => today
+                .checked_sub_days(Days::new(days.into()))
+                .unwrap_or(NaiveDate::MIN),
+        }
+    }
+}
+
+impl FromStr for When {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let days = text
+            .strip_suffix('d')
+            .filter(|days| !days.is_empty() && days.bytes().all(|byte| byte.is_ascii_digit()));
+        if let Some(days) = days.and_then(|days| days.parse().ok()) {
+            return Ok(Self::DaysAgo(days));
+        }
+        NaiveDate::parse_from_str(text, "%Y-%m-%d")
+            .ok()
+            .filter(|_| text.len() == "2026-01-31".len())
+            .map(Self::Date)
+            .ok_or("expected a date such as 2026-01-31, or a number of days such as 30d")
+    }
+}
+
+/// `quarantine`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Quarantine {
+    /// List what is in quarantine, with the reasons
+    #[command(after_help = "Example:\n  postwatch quarantine list --format json")]
+    List {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+    /// Print one message as it came, byte for byte
+    #[command(after_help = "Example:\n  postwatch quarantine show 7 > message.eml")]
+    Show {
+        /// Its number in the list
+        id: i64,
+    },
+    /// Read again what is in quarantine, with the limits and the program of today
+    #[command(after_help = "Example:\n  postwatch quarantine retry")]
+    Retry {
+        /// The numbers in the list [default: all]
+        #[arg(value_name = "ID")]
+        ids: Vec<i64>,
+    },
+    /// Delete from quarantine, for good
+    #[command(after_help = "Example:\n  postwatch quarantine drop 7 8")]
+    Drop {
+        /// The numbers in the list
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<i64>,
+    },
+}
+
+/// `db`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Db {
+    /// Check the file, and that what it says of itself is true
+    #[command(after_help = "Example:\n  postwatch db check")]
+    Check,
+    /// Give unused space back to the file system
+    #[command(after_help = "Example:\n  postwatch db vacuum")]
+    Vacuum,
+    /// Copy the database to a new file, whole and consistent, while others use it
+    #[command(after_help = "Example:\n  postwatch db backup /var/backups/postwatch.db")]
+    Backup {
+        /// The new file
+        file: PathBuf,
+    },
+    /// How much of what it holds
+    #[command(after_help = "Example:\n  postwatch db stats")]
+    Stats {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+    /// List reports with the same key that differ; with ID: count that one, and not its rival
+    #[command(after_help = "Examples:\n  postwatch db resolve\n  postwatch db resolve 12")]
+    Resolve {
+        /// Its number in the list
+        id: Option<i64>,
+        /// How to print the list
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+    /// Tell ours from foreign again, after a change of [own] in the configuration
+    #[command(after_help = "Example:\n  postwatch db reown")]
+    Reown,
+}
+
+impl Cli {
+    /// Reads a command line.
+    ///
+    /// # Errors
+    /// It is not one, or it asks for help or the version; [`clap::Error::exit_code`] tells.
+    pub(crate) fn read(line: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let line: Vec<_> = line.into_iter().collect();
+        let mut command = Self::command();
+        // Help and errors are printed before the arguments are known.
+        if line.iter().any(|word| word == "--no-color") {
+            command = command.color(ColorChoice::Never);
+        }
+        let mut matches = command.try_get_matches_from_mut(line)?;
+        let cli = Self::from_arg_matches_mut(&mut matches)?;
+        let checked = match &cli.command {
+            Command::Ingest(Ingest { inputs, .. }) | Command::Parse(Parse { inputs, .. }) => {
+                inputs.check()
+            }
+            _ => Ok(()),
+        };
+        match checked {
+            Ok(()) => Ok(cli),
+            Err(what) => Err(command.error(ErrorKind::ArgumentConflict, what)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        let words = std::iter::once("postwatch").chain(line.split_whitespace());
+        Cli::read(words.map(OsString::from))
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    /// The help of a command and of all that is below it.
+    fn reference(command: &mut clap::Command, into: &mut String) {
+        let name = command.get_bin_name().unwrap_or("postwatch").to_owned();
+        let help = command.render_long_help();
+        let rule = "=".repeat(80);
+        writeln!(into, "{rule}\n$ {name} --help\n{rule}\n{help}").unwrap();
+        for inner in command.get_subcommands_mut() {
+            if inner.get_name() != "help" {
+                reference(inner, into);
+            }
+        }
+    }
+
+    /// Every flag and every text of the help. With `BLESS` set, the file is written anew.
+    #[test]
+    fn the_reference_is_as_it_was() {
+        let mut command = Cli::command().term_width(100);
+        command.build();
+        let mut now = String::new();
+        reference(&mut command, &mut now);
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help.txt");
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(file, &now).unwrap();
+        }
+        let golden = std::fs::read_to_string(file).unwrap();
+        let line = now.lines().zip(golden.lines()).find(|(a, b)| a != b);
+        assert_eq!(line, None, "left: now, right: {file}");
+        assert_eq!(now, golden);
+    }
+
+    fn examples(command: &clap::Command, path: &str, into: &mut Vec<String>) {
+        let path = format!("{path} {}", command.get_name());
+        let help = command.get_after_help().map(ToString::to_string);
+        if !help.is_some_and(|help| help.contains("Example") && help.contains("  postwatch")) {
+            into.push(path.clone());
+        }
+        for inner in command.get_subcommands() {
+            examples(inner, &path, into);
+        }
+    }
+
+    #[test]
+    fn every_command_has_an_example() {
+        let mut without = Vec::new();
+        examples(&Cli::command(), "", &mut without);
+        assert_eq!(without, [""; 0]);
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_command() {
+        let before = read("--config c --db d -vv -q --no-color man").unwrap();
+        let after = read("man --config c --db d -v -v -q --no-color").unwrap();
+        assert_eq!(before.global, after.global);
+        assert_eq!(after.global.verbose, 2);
+        assert_eq!(after.global.arguments().db, Some(PathBuf::from("d")));
+    }
+
+    fn source(line: &str) -> Result<Source, String> {
+        match read(line).map(|cli| cli.command) {
+            Ok(Command::Ingest(Ingest { inputs, .. }) | Command::Parse(Parse { inputs, .. })) => {
+                Ok(inputs.source())
+            }
+            Ok(_) => panic!("a command with inputs"),
+            Err(error) => {
+                assert_eq!(error.exit_code(), 2);
+                Err(error.to_string().lines().next().unwrap().to_owned())
+            }
+        }
+    }
+
+    #[test]
+    fn standard_input_stands_alone() {
+        assert_eq!(source("ingest -"), Ok(Source::Message));
+        assert_eq!(source("parse --mbox -"), Ok(Source::Mbox));
+        let paths = vec![PathBuf::from("./-"), PathBuf::from("b")];
+        assert_eq!(source("parse ./- b"), Ok(Source::Paths(paths)));
+        let both = "error: `-` stands alone: read standard input or paths, not both";
+        assert_eq!(source("ingest - b"), Err(both.to_owned()));
+        let flag = "error: --mbox is for standard input (`-`); files need no flag";
+        assert_eq!(source("ingest --mbox b"), Err(flag.to_owned()));
+        assert!(source("ingest").is_err());
+    }
+
+    #[test]
+    fn keys_to_group_by_are_separated_by_commas_or_repeated() {
+        let Command::Report(report) = read("report failures --by ip,day --by header-from")
+            .unwrap()
+            .command
+        else {
+            panic!("a report");
+        };
+        assert_eq!(report.by, [By::Ip, By::Day, By::HeaderFrom]);
+        assert!(read("report failures --by verdict").is_err());
+        assert!(read("report failures --by code").is_err());
+    }
+
+    #[test]
+    fn days_are_dates_or_counted_back() {
+        let now = "2026-03-02T23:30:00Z".parse().unwrap();
+        let day = |text: &str| text.parse::<When>().map(|when| when.day(now).to_string());
+        assert_eq!(day("2026-01-31").unwrap(), "2026-01-31");
+        assert_eq!(day("30d").unwrap(), "2026-01-31");
+        assert_eq!(day("0d").unwrap(), "2026-03-02");
+        for text in [
+            "",
+            "d",
+            "30",
+            "+3d",
+            "2026-02-30",
+            "2026-1-1",
+            "31.1.2026",
+            "99999999999d",
+        ] {
+            assert!(day(text).is_err(), "{text}");
+        }
+    }
+}

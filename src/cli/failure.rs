@@ -1,0 +1,146 @@
+//! What went wrong, on standard error and as an exit code: the one place where both are decided.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::config;
+use crate::message::text::inert;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitCode {
+    /// Well.
+    Ok,
+    /// Findings; or a failure that has no code of its own.
+    Findings,
+    /// The command line is none.
+    Usage,
+    /// The configuration cannot be used.
+    Configuration,
+    /// The network, or who is at its other end.
+    Network,
+    /// The database.
+    Database,
+    /// `ingest -`: a later try may go well (`EX_TEMPFAIL` of sysexits.h).
+    TryAgain,
+}
+
+impl From<ExitCode> for std::process::ExitCode {
+    fn from(code: ExitCode) -> Self {
+        Self::from(match code {
+            ExitCode::Ok => 0,
+            ExitCode::Findings => 1,
+            ExitCode::Usage => 2,
+            ExitCode::Configuration => 3,
+            ExitCode::Network => 4,
+            ExitCode::Database => 5,
+            ExitCode::TryAgain => 75,
+        })
+    }
+}
+
+/// Whether standard error is to be coloured.
+pub(super) fn colours(no_color: bool) -> bool {
+    let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !no_color && !asked_not_to && io::stderr().is_terminal()
+}
+
+/// Says what went wrong, and gives the code for it. A reader of the output that has gone away is
+/// no failure.
+pub(super) fn report(error: &anyhow::Error, out: &mut dyn Write, colours: bool) -> ExitCode {
+    let (code, hint) = judge(error);
+    if code != ExitCode::Ok {
+        say(out, ("error", "31"), &format!("{error:#}"), colours);
+        if let Some(hint) = hint {
+            say(out, ("hint", "36"), hint, colours);
+        }
+    }
+    code
+}
+
+/// Says what is odd.
+pub(super) fn warn(what: &str, out: &mut dyn Write, colours: bool) {
+    say(out, ("warning", "33"), what, colours);
+}
+
+fn say(out: &mut dyn Write, (label, colour): (&str, &str), text: &str, colours: bool) {
+    let text = inert(text);
+    // Where standard error is gone, there is nobody left to tell.
+    let _ = if colours {
+        writeln!(out, "\x1b[1;{colour}m{label}:\x1b[0m {text}")
+    } else {
+        writeln!(out, "{label}: {text}")
+    };
+}
+
+fn judge(error: &anyhow::Error) -> (ExitCode, Option<&'static str>) {
+    for cause in error.chain() {
+        if let Some(error) = cause.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::BrokenPipe
+        {
+            return (ExitCode::Ok, None);
+        }
+        if let Some(error) = cause.downcast_ref::<config::Error>() {
+            return (ExitCode::Configuration, hint(error));
+        }
+    }
+    (ExitCode::Findings, None)
+}
+
+fn hint(error: &config::Error) -> Option<&'static str> {
+    match error {
+        config::Error::NotOurs { .. } => Some("name it with --config where you trust it"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use anyhow::Context;
+
+    use super::*;
+
+    fn said(error: &anyhow::Error, colours: bool) -> (ExitCode, String) {
+        let mut out = Vec::new();
+        let code = report(error, &mut out, colours);
+        (code, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn a_failure_is_one_line_that_no_text_in_it_can_break() {
+        let error = anyhow::anyhow!("b\nc\x1b[2J").context("failed to a");
+        let expected = "error: failed to a: b\u{fffd}c\u{fffd}[2J\n";
+        assert_eq!(
+            said(&error, false),
+            (ExitCode::Findings, expected.to_owned())
+        );
+    }
+
+    #[test]
+    fn a_configuration_that_is_not_ours_has_its_code_and_a_hint() {
+        let error = config::Error::NotOurs {
+            path: PathBuf::from("./postwatch.toml"),
+            why: "others may write to it".to_owned(),
+        };
+        let expected = "error: ./postwatch.toml: not read: others may write to it\n\
+                        hint: name it with --config where you trust it\n";
+        assert_eq!(
+            said(&error.into(), false),
+            (ExitCode::Configuration, expected.to_owned())
+        );
+    }
+
+    #[test]
+    fn a_broken_pipe_is_a_quiet_end() {
+        let error = Err::<(), _>(io::Error::from(io::ErrorKind::BrokenPipe));
+        let error = error.context("failed to write").unwrap_err();
+        assert_eq!(said(&error, false), (ExitCode::Ok, String::new()));
+    }
+
+    #[test]
+    fn only_the_label_is_coloured() {
+        let (_, text) = said(&anyhow::anyhow!("x"), true);
+        assert_eq!(text, "\x1b[1;31merror:\x1b[0m x\n");
+    }
+}
