@@ -29,7 +29,11 @@ pub mod clock;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]
+pub mod output;
+#[doc(hidden)]
 pub mod pipeline;
+#[doc(hidden)]
+pub mod query;
 #[doc(hidden)]
 pub mod source;
 #[doc(hidden)]
