@@ -19,6 +19,7 @@
 //! assert!(item.complete && item.problems.is_empty());
 //! ```
 
+pub mod codes;
 pub mod message;
 pub mod report;
 

@@ -3,7 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use crate::config;
-use crate::message::text::inert;
+use crate::output::inert;
+use crate::pipeline::store;
+use crate::query;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,8 +42,13 @@ impl From<ExitCode> for std::process::ExitCode {
 
 /// Whether standard error is to be coloured.
 pub(super) fn colours(no_color: bool) -> bool {
+    may_colour(no_color) && io::stderr().is_terminal()
+}
+
+/// Whether a terminal is to be coloured.
+pub(super) fn may_colour(no_color: bool) -> bool {
     let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !no_color && !asked_not_to && io::stderr().is_terminal()
+    !no_color && !asked_not_to
 }
 
 /// Says what went wrong, and gives the code for it. A reader of the output that has gone away is
@@ -51,7 +58,7 @@ pub(super) fn report(error: &anyhow::Error, out: &mut dyn Write, colours: bool) 
     if code != ExitCode::Ok {
         say(out, ("error", "31"), &format!("{error:#}"), colours);
         if let Some(hint) = hint {
-            say(out, ("hint", "36"), hint, colours);
+            say(out, ("hint", "36"), &hint, colours);
         }
     }
     code
@@ -72,7 +79,7 @@ fn say(out: &mut dyn Write, (label, colour): (&str, &str), text: &str, colours: 
     };
 }
 
-fn judge(error: &anyhow::Error) -> (ExitCode, Option<&'static str>) {
+fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<io::Error>()
             && error.kind() == io::ErrorKind::BrokenPipe
@@ -80,7 +87,14 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<&'static str>) {
             return (ExitCode::Ok, None);
         }
         if let Some(error) = cause.downcast_ref::<config::Error>() {
-            return (ExitCode::Configuration, hint(error));
+            return (ExitCode::Configuration, hint(error).map(str::to_owned));
+        }
+        if let Some(error) = cause.downcast_ref::<store::Error>() {
+            return (ExitCode::Database, error.hint());
+        }
+        if let Some(error) = cause.downcast_ref::<query::Error>() {
+            let code = if error.is_usage() { ExitCode::Usage } else { ExitCode::Database };
+            return (code, None);
         }
     }
     (ExitCode::Findings, None)

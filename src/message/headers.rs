@@ -9,6 +9,8 @@ use std::borrow::Cow;
 use mail_parser::{HeaderValue, MessageParser};
 use memchr::memchr;
 
+use super::transfer::Encoding;
+
 /// Longest header block that is read, in bytes; the rest is not looked at.
 pub const MAX_BLOCK: usize = 1 << 20;
 /// Most lines of a header block.
@@ -117,6 +119,23 @@ pub fn first<'a>(block: &'a [u8], name: &str) -> Option<Field<'a>> {
     fields(block).find(|field| field.is(name))
 }
 
+/// The `type/subtype` of a block's Content-Type, lower case; empty where it has none.
+pub fn media_type(block: &[u8]) -> String {
+    let Some(field) = first(block, "content-type") else {
+        return String::new();
+    };
+    let value = field.value();
+    let end = |c: char| c.is_whitespace() || matches!(c, ';' | '(');
+    value.split(end).next().unwrap_or_default().to_lowercase()
+}
+
+/// The Content-Transfer-Encoding of a block.
+pub fn encoding(block: &[u8]) -> Encoding {
+    first(block, "content-transfer-encoding")
+        .map(|field| Encoding::of(&field.value()))
+        .unwrap_or_default()
+}
+
 /// Iterator of [`fields`].
 #[derive(Debug, Clone)]
 pub struct Fields<'a> {
@@ -215,6 +234,16 @@ mod tests {
         assert_eq!(split(b"A: 1\r\n\r\nbody"), (&b"A: 1\r\n"[..], &b"body"[..]));
         assert_eq!(split(b"A: 1\n\nbody"), (&b"A: 1\n"[..], &b"body"[..]));
         assert_eq!(split(b"A: 1\n"), (&b"A: 1\n"[..], &b""[..]));
+    }
+
+    #[test]
+    fn what_a_part_says_of_itself() {
+        let block = b"Content-Type: Text/XML (x); charset=utf-8\r\n\
+            Content-Transfer-Encoding:\r\n BASE64\r\nContent-Type: second/one\r\n";
+        assert_eq!(media_type(block), "text/xml");
+        assert_eq!(encoding(block), Encoding::Base64);
+        assert_eq!(media_type(b"ContentType: text/xml\n"), "");
+        assert_eq!(encoding(b""), Encoding::Identity);
     }
 
     #[test]

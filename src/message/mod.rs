@@ -1,6 +1,6 @@
 //! From bytes to bounded parts: what a mail is made of, before anybody asks what it says.
 //!
-//! A mail is scanned ([`scan`]) before the MIME parser sees it, walked into a tree of [`Part`]s
+//! A mail is scanned ([`scan`]) before anything else sees it, walked into a tree of [`Part`]s
 //! ([`parts`]), and each leaf is decoded and unpacked on demand ([`unpack`]). Every byte that
 //! leaves this module has passed a cap of [`Limits`]. Nothing here knows what a report is, and
 //! nothing here opens a file or a socket.
@@ -10,6 +10,7 @@ pub mod date;
 pub mod domain;
 pub mod headers;
 pub mod net;
+mod outline;
 pub mod parts;
 pub mod scan;
 pub mod sniff;

@@ -1,14 +1,21 @@
-//! The MIME walk over mail-parser: from a scanned mail to a tree of parts.
+//! The MIME walk: from a scanned mail to a tree of parts.
 //!
-//! mail-parser only finds structure here. Decoding is ours, from the raw bytes of each leaf, so
-//! that nothing is decoded twice, no charset conversion touches a binary, and a fault of the parser
-//! stays in this file.
+//! `outline` finds where the parts are, mail-parser reads what their headers say. Decoding is ours,
+//! from the raw bytes of each leaf, so that nothing is decoded twice, no charset conversion touches
+//! a binary, and a fault of the parser stays in this file.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::panic::catch_unwind;
 
+use mail_parser::{HeaderName, MessageParser, MimeHeaders};
+
+use super::headers::{self, Field};
+use super::outline::{self, Inner, Node, Outline};
+use super::sniff::{Kind, sniff};
 use super::transfer::Encoding;
 use super::unpack::Open;
-use super::{Carrier, Options};
+use super::{Carrier, Options, auth, date};
 
 /// A mail, or a bare file, in its parts.
 pub struct Message<'a> {
@@ -81,11 +88,20 @@ impl<'a> Leaf<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Walks a mail that [`super::scan::scan`] has let through. Deeper than 100 levels a part is a
-    /// leaf.
+    /// Walks a mail that [`super::scan::scan`] has let through. One that it would refuse is a
+    /// single leaf.
     pub fn parse(mail: &'a [u8], options: &Options) -> Self {
-        let _ = (mail, options);
-        todo!()
+        let outline = Outline::of(mail).unwrap_or_else(|_| Outline::leaf(mail));
+        let tree = Tree {
+            mail,
+            nodes: &outline.nodes,
+        };
+        let root = tree.message(0, "");
+        Self {
+            carrier: Some(carrier(root.header, options)),
+            header: root.header,
+            root,
+        }
     }
 
     /// A bare file in memory.
@@ -114,6 +130,137 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Builds the tree of [`Part`]s over an outline. Its depth is bounded by the outline's.
+struct Tree<'a, 'o> {
+    mail: &'a [u8],
+    nodes: &'o [Node],
+}
+
+impl<'a> Tree<'a, '_> {
+    fn slice(&self, range: &Range<usize>) -> &'a [u8] {
+        self.mail.get(range.clone()).unwrap_or_default()
+    }
+
+    /// The tree of a message whose parts are numbered below `path`.
+    fn message(&self, node: usize, path: &str) -> Part<'a> {
+        match self.nodes.get(node).map(|node| &node.inner) {
+            Some(Inner::Multipart(_)) => self.part(node, path.to_owned()),
+            _ => self.part(node, below(path, 1)),
+        }
+    }
+
+    fn part(&self, node: usize, path: String) -> Part<'a> {
+        let Some(Node {
+            header,
+            body,
+            inner,
+        }) = self.nodes.get(node)
+        else {
+            return Message::file(Leaf::Bytes(&[])).root;
+        };
+        let header = self.slice(header);
+        let (parameters, name) = described(header);
+        let body = match inner {
+            Inner::Leaf => Body::Leaf(Leaf::Encoded {
+                raw: self.slice(body),
+                encoding: headers::encoding(header),
+            }),
+            Inner::Multipart(children) => Body::Multipart(
+                children
+                    .iter()
+                    .zip(1..)
+                    .map(|(child, number)| self.part(*child, below(&path, number)))
+                    .collect(),
+            ),
+            Inner::Message(child) => {
+                let root = Box::new(self.message(*child, &path));
+                Body::Message {
+                    raw: self.slice(body),
+                    header: root.header,
+                    root,
+                }
+            }
+        };
+        Part {
+            path: Some(path),
+            media_type: headers::media_type(header),
+            parameters,
+            name,
+            header,
+            body,
+        }
+    }
+}
+
+fn below(path: &str, number: usize) -> String {
+    if path.is_empty() {
+        number.to_string()
+    } else {
+        format!("{path}.{number}")
+    }
+}
+
+/// The parameters of a part's Content-Type and its file name, of Content-Disposition or else
+/// Content-Type (RFC 2045 section 5.1, RFC 2183, RFC 2231).
+fn described(header: &[u8]) -> (Vec<(String, String)>, Option<String>) {
+    let attributes = |name: &str| {
+        headers::first(header, name)
+            .map(attributes)
+            .unwrap_or_default()
+    };
+    let parameters = attributes("content-type");
+    let disposition = attributes("content-disposition");
+    let value = |list: &[(String, String)], wanted: &str| {
+        list.iter()
+            .find(|(name, value)| name == wanted && !value.trim().is_empty())
+            .map(|(_, value)| value.trim().to_owned())
+    };
+    let name = value(&disposition, "filename").or_else(|| value(&parameters, "name"));
+    (parameters, name)
+}
+
+/// Has mail-parser read the parameters of a Content-Type or Content-Disposition, names in lower
+/// case. A panic of its is a field without parameters.
+fn attributes(field: Field<'_>) -> Vec<(String, String)> {
+    // mail-parser takes the square of the number of parameters.
+    const MAX_VALUE: usize = 4 << 10;
+    let value = field.raw.get(..MAX_VALUE).unwrap_or(field.raw);
+    let block = [b"Content-Type:", value, b"\r\n\r\n"].concat();
+    let read = || {
+        let parser = MessageParser::new().header_content_type(HeaderName::ContentType);
+        let message = parser.parse_headers(&block)?;
+        let attributes = message.content_type()?.attributes()?;
+        let owned = attributes
+            .iter()
+            .map(|one| (one.name.to_lowercase(), one.value.to_string()));
+        Some(owned.collect())
+    };
+    catch_unwind(read).ok().flatten().unwrap_or_default()
+}
+
+fn carrier(header: &[u8], options: &Options) -> Carrier {
+    let text = |name: &str| {
+        headers::first(header, name)
+            .map(|field| field.decoded())
+            .filter(|text| !text.is_empty())
+    };
+    Carrier {
+        message_id: text("message-id").and_then(|id| bare_id(&id)),
+        from: text("from"),
+        subject: text("subject"),
+        date: text("date").and_then(|date| date::parse(&date)),
+        auth: auth::believed(header, &options.authserv_ids),
+    }
+}
+
+/// A Message-ID without its angle brackets.
+fn bare_id(id: &str) -> Option<String> {
+    let (_, id) = id.split_once('<').unwrap_or(("", id));
+    let (id, _) = id.split_once('>').unwrap_or((id, ""));
+    let id = id.trim();
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
 /// Whether bytes are a mail, a bare report or neither, by looking at their start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -127,6 +274,37 @@ pub enum Form {
 
 /// Tells the form by the first bytes (4 KiB are enough).
 pub fn form(head: &[u8]) -> Form {
-    let _ = head;
-    todo!()
+    if sniff(head) != Kind::Other {
+        return Form::Bare;
+    }
+    let rest = head.get(outline::preface(head)..).unwrap_or_default();
+    let mut lines = rest.split_inclusive(|byte| *byte == b'\n');
+    let first = lines.next().unwrap_or_default();
+    // In prose and in data a first line may look like a field, but hardly the next one too.
+    let second = lines.next().filter(|line| line.ends_with(b"\n"));
+    let goes_on = second.is_none_or(|line| {
+        outline::is_field(line) || line.first().is_some_and(u8::is_ascii_whitespace)
+    });
+    if names_a_field(first) && goes_on {
+        Form::Mail
+    } else {
+        Form::Neither
+    }
 }
+
+/// Stricter than any reader of headers: a letter first, then what names of fields are made of.
+fn names_a_field(line: &[u8]) -> bool {
+    let mut parts = line.splitn(2, |byte| *byte == b':');
+    let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+        return false;
+    };
+    let name = name.trim_ascii_end();
+    name.first().is_some_and(u8::is_ascii_alphabetic)
+        && name
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
+        && !value.starts_with(b"//")
+}
+
+#[cfg(test)]
+mod tests;

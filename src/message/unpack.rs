@@ -2,11 +2,21 @@
 //!
 //! A leaf is opened into its [`Document`]s: itself, or what its gzip and zip layers hold. A
 //! document is a stream that can be opened more than once; every stream is bounded by the document
-//! cap and the ratio, and all documents of one mail together by the document cap.
+//! cap and the ratio, and all documents of one mail together by the document cap. What is between
+//! (a gzip inside a gzip, an archive inside a gzip) counts like a document.
 
+mod archive;
+mod gunzip;
+mod inflate;
+mod layer;
+
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read};
 
-use super::sniff::Kind;
+use self::archive::Member;
+use self::gunzip::Gunzip;
+use self::layer::{Layer, Notes};
+use super::sniff::{Kind, sniff};
 use super::{Limits, Problems};
 
 /// Something whose bytes can be read from the start, more than once.
@@ -15,14 +25,21 @@ pub trait Open: Sync {
     fn open(&self) -> io::Result<Box<dyn Read + '_>>;
     /// How many bytes it holds.
     fn size(&self) -> u64;
+    /// The bytes, where they are in memory.
+    fn bytes(&self) -> Option<&[u8]> {
+        None
+    }
 }
 
-impl Open for [u8] {
+impl<T: AsRef<[u8]> + Sync> Open for T {
     fn open(&self) -> io::Result<Box<dyn Read + '_>> {
-        Ok(Box::new(self))
+        Ok(Box::new(self.as_ref()))
     }
     fn size(&self) -> u64 {
-        self.len() as u64
+        self.as_ref().len() as u64
+    }
+    fn bytes(&self) -> Option<&[u8]> {
+        Some(self.as_ref())
     }
 }
 
@@ -79,17 +96,31 @@ impl<'a> Document<'a> {
 pub struct Budget<'l> {
     /// The caps.
     pub limits: &'l Limits,
+    /// How many bytes were unpacked so far. What is read again is not counted again.
+    spent: Cell<u64>,
 }
 
 impl<'l> Budget<'l> {
     /// A fresh budget.
     pub fn new(limits: &'l Limits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            spent: Cell::new(0),
+        }
+    }
+
+    fn left(&self) -> u64 {
+        self.limits.document.saturating_sub(self.spent.get())
+    }
+
+    fn spend(&self, bytes: u64) {
+        self.spent.set(self.spent.get().saturating_add(bytes));
     }
 }
 
 /// Finds the documents of a leaf and hands each to `each`. What is wrong with the packing without
-/// losing data (a wrong checksum, bytes after the end) goes to `problems`.
+/// losing data (a wrong checksum, bytes after the end) goes to `problems`, as does a member that
+/// cannot be unpacked beside others that can.
 ///
 /// # Errors
 /// The leaf cannot be unpacked at all: too deep, too many members, not the archive it says it is.
@@ -97,14 +128,189 @@ impl<'l> Budget<'l> {
 pub fn documents(
     leaf: &dyn Open,
     budget: &Budget<'_>,
-    problems: &std::cell::RefCell<Problems>,
+    problems: &RefCell<Problems>,
     each: &mut dyn FnMut(&Document<'_>),
 ) -> Result<(), Stop> {
-    let _ = (leaf, budget, problems, each);
-    todo!()
+    let mut unpacker = Unpacker {
+        budget,
+        problems,
+        packed: leaf.size(),
+        members: 0,
+        handed: 0,
+        each,
+    };
+    unpacker.walk(&Layer::leaf(leaf), &[], 0)
 }
-/// x
+
+/// Unpacks gzip data of our own into memory, up to `cap` bytes.
+///
+/// # Errors
+/// It is larger than the cap, cut off, damaged, or fails its checksum.
 pub fn inflate_all(bytes: &[u8], cap: u64) -> Result<Vec<u8>, Stop> {
-    let _ = (bytes, cap);
-    todo!()
+    let problems = RefCell::new(Problems::default());
+    let notes = Notes::new(&problems, String::new());
+    let mut out = Vec::new();
+    Gunzip::new(bytes, &notes)
+        .take(cap.saturating_add(1))
+        .read_to_end(&mut out)
+        .map_err(|error| stop(&error))?;
+    if out.len() as u64 > cap {
+        return Err(Stop::Cap(format!("more than {cap} bytes unpacked")));
+    }
+    match problems.take().into_vec().pop() {
+        Some(problem) => Err(Stop::Damaged(problem.what.into_owned())),
+        None => Ok(out),
+    }
 }
+
+/// The stop in an error, or what else it says.
+fn stop(error: &io::Error) -> Stop {
+    Stop::of(error)
+        .cloned()
+        .unwrap_or_else(|| Stop::Damaged(format!("cannot be read: {error}")))
+}
+
+/// One walk through the layers of a leaf.
+struct Unpacker<'a> {
+    budget: &'a Budget<'a>,
+    problems: &'a RefCell<Problems>,
+    /// Size of the leaf.
+    packed: u64,
+    /// Members of all archives so far.
+    members: usize,
+    /// Documents handed out so far.
+    handed: usize,
+    each: &'a mut dyn FnMut(&Document<'_>),
+}
+
+impl Unpacker<'_> {
+    fn walk(&mut self, layer: &Layer<'_>, members: &[String], depth: u32) -> Result<(), Stop> {
+        let open = || layer.open(self.budget, self.packed);
+        let (head, failed) = head(open);
+        let kind = sniff(&head);
+        match kind {
+            Kind::Gzip | Kind::Zip if depth >= self.budget.limits.depth => {
+                return Err(Stop::Cap(format!(
+                    "gzip and zip stand more than {} deep in one another (depth)",
+                    self.budget.limits.depth
+                )));
+            }
+            Kind::Gzip => {
+                let notes = Notes::new(self.problems, place(members, "gzip"));
+                let inner = Layer::gzip(layer, &notes);
+                return self.walk(&inner, members, depth + 1);
+            }
+            Kind::Zip => return self.archive(layer, members, depth + 1),
+            Kind::Xml | Kind::Json | Kind::Other => {}
+        }
+        if let Some(error) = failed.filter(|_| head.is_empty()) {
+            return Err(stop(&error));
+        }
+        self.handed += 1;
+        let open = || layer.open_document(self.budget, self.packed);
+        (self.each)(&Document {
+            members: members.to_vec(),
+            kind,
+            opener: &open,
+        });
+        Ok(())
+    }
+
+    /// Walks into the members of an archive. One that cannot be unpacked is a problem beside the
+    /// others, and an error where there is no other.
+    fn archive(&mut self, layer: &Layer<'_>, path: &[String], depth: u32) -> Result<(), Stop> {
+        let limits = self.budget.limits;
+        let loaded;
+        let bytes = if let Some(bytes) = layer.bytes() {
+            bytes
+        } else {
+            loaded = self.load(layer, path)?;
+            &loaded
+        };
+        let listed = archive::members(bytes, limits.archive_entries)?;
+        if let Some(problem) = listed.problem {
+            self.problems.borrow_mut().add(place(path, "zip"), problem);
+        }
+        self.members += listed.members.len();
+        if self.members > limits.archive_entries {
+            return Err(Stop::Cap(format!(
+                "archive of {} members, more than {} (archive_entries)",
+                self.members, limits.archive_entries
+            )));
+        }
+        let handed = self.handed;
+        let mut failures = Vec::new();
+        for member in &listed.members {
+            let path = [path, std::slice::from_ref(&member.name)].concat();
+            if let Err(stop) = self.member(member, &path, depth) {
+                failures.push((place(&path, "zip"), stop));
+            }
+        }
+        let mut failures = failures.into_iter();
+        let alone = if self.handed == handed {
+            failures.next()
+        } else {
+            None
+        };
+        for (place, stop) in failures {
+            self.problems.borrow_mut().add(place, stop.to_string());
+        }
+        match alone {
+            Some((_, stop)) => Err(stop),
+            None => Ok(()),
+        }
+    }
+
+    fn member(&mut self, member: &Member<'_>, path: &[String], depth: u32) -> Result<(), Stop> {
+        if member.encrypted {
+            return Err(Stop::Damaged("member is encrypted".to_owned()));
+        }
+        let notes = Notes::new(self.problems, place(path, "zip"));
+        let layer = Layer::member(member, &notes);
+        self.walk(&layer, path, depth)
+    }
+
+    /// Reads an archive into memory. Of one that is cut off or damaged itself, as far as it goes.
+    fn load(&self, layer: &Layer<'_>, path: &[String]) -> Result<Vec<u8>, Stop> {
+        let cap = self.budget.limits.message;
+        let mut bytes = Vec::new();
+        let read = layer
+            .open(self.budget, self.packed)
+            .and_then(|reader| reader.take(cap.saturating_add(1)).read_to_end(&mut bytes));
+        if bytes.len() as u64 > cap {
+            return Err(Stop::Cap(format!(
+                "zip archive of more than {cap} bytes (message)"
+            )));
+        }
+        if let Err(error) = read {
+            let stop = stop(&error);
+            if matches!(stop, Stop::Cap(_)) {
+                return Err(stop);
+            }
+            self.problems
+                .borrow_mut()
+                .add(place(path, "zip"), stop.to_string());
+        }
+        Ok(bytes)
+    }
+}
+
+/// The first bytes of a stream, and what kept it from having more.
+fn head<'a>(open: impl FnOnce() -> io::Result<Box<dyn Read + 'a>>) -> (Vec<u8>, Option<io::Error>) {
+    const HEAD: u64 = 512;
+    let mut head = Vec::new();
+    let read = open().and_then(|reader| reader.take(HEAD).read_to_end(&mut head));
+    (head, read.err())
+}
+
+/// Where a problem of the packing is.
+fn place(members: &[String], packing: &str) -> String {
+    if members.is_empty() {
+        packing.to_owned()
+    } else {
+        members.join("/")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! From rows to bytes: tables for people, CSV and JSON for programs.
+//! From rows and items to bytes: tables for people, CSV and JSON for programs.
 //!
 //! Nothing here decides what is shown, and nothing reaches the terminal or a file but through the
 //! writer that is handed in. Text from strangers is made inert where it is shown (`table`) or might
@@ -6,9 +6,26 @@
 
 pub mod csv;
 pub mod json;
+mod lines;
 pub mod table;
 
 use chrono::DateTime;
+
+pub use crate::message::text::inert;
+pub use lines::{Lines, Nothing};
+
+/// A number with its thousands apart, for people.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
 
 /// A time as in RFC 3339, UTC.
 fn time(seconds: i64) -> String {

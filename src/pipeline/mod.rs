@@ -14,7 +14,7 @@ mod retry;
 pub use counts::{Counts, Stored};
 pub use ingest::{Ingest, Notice, ingest};
 pub use input::Input;
-pub use parse::{Render, parse};
+pub use parse::parse;
 pub use retry::retry;
 
 pub use crate::store::{self, Store};

@@ -7,17 +7,11 @@ use super::fan::{self, Outlet};
 use super::input::{Input, Piped, big, piped};
 use super::{Counts, threads};
 use crate::message::{Carrier, Options};
-use crate::report::{self, Content, Flow, Item, Record, Start, Visitor};
+use crate::report::{self, Content, Flow, Item, Record, Render, Start, Visitor};
 use crate::source::{Body, Found, RawMessage};
 
 /// Bytes after which a renderer's output travels on.
 const CHUNK: usize = 64 << 10;
-
-/// A visitor that turns what it sees into bytes.
-pub trait Render: Visitor {
-    /// The bytes that are ready.
-    fn ready(&mut self) -> &mut Vec<u8>;
-}
 
 enum Event {
     Bytes(Vec<u8>),

@@ -22,7 +22,6 @@ mod tls;
 mod words;
 
 use std::fmt;
-use std::str::FromStr;
 
 use chrono::NaiveDate;
 use rusqlite::Connection;
@@ -203,18 +202,17 @@ pub struct Sort {
     pub descending: bool,
 }
 
-impl FromStr for Sort {
-    type Err = std::convert::Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+impl Sort {
+    /// Reads a column's name, with a `-` before it for the greatest first.
+    pub fn of(text: &str) -> Self {
         let (name, descending) = match text.strip_prefix('-') {
             Some(name) => (name, true),
             None => (text, false),
         };
-        Ok(Self {
+        Self {
             column: name.replace(['-', ' '], "_").to_ascii_lowercase(),
             descending,
-        })
+        }
     }
 }
 

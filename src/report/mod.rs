@@ -8,6 +8,7 @@ pub mod aggregate;
 pub mod bounce;
 pub mod complaint;
 pub mod failure;
+mod notes;
 pub mod tls;
 pub mod vocabulary;
 mod walk;
@@ -142,6 +143,12 @@ pub trait Visitor {
 
     /// An item, whole.
     fn item(&mut self, item: Item);
+}
+
+/// A visitor that turns what it sees into bytes.
+pub trait Render: Visitor {
+    /// The bytes that are ready; whoever takes them leaves an empty buffer.
+    fn ready(&mut self) -> &mut Vec<u8>;
 }
 
 /// Everything that one message or file held.

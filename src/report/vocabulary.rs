@@ -303,3 +303,77 @@ vocabulary! {
         Expanded = "expanded",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read<T>(word: Option<Word<T>>) -> Option<(T, bool)> {
+        word.map(|word| (word.value, word.differs))
+    }
+
+    #[test]
+    fn case_and_space_do_not_matter() {
+        assert_eq!(
+            read(SpfResult::read(" SoftFail\n")),
+            Some((SpfResult::Softfail, false))
+        );
+        assert_eq!(
+            read(FeedbackType::read("Not-Spam")),
+            Some((FeedbackType::NotSpam, false))
+        );
+        assert_eq!(read(Policy::read(" \t")), None);
+    }
+
+    #[test]
+    fn spellings_are_mapped_and_said_to_differ() {
+        assert_eq!(
+            read(SpfResult::read("HardFail")),
+            Some((SpfResult::Fail, true))
+        );
+        assert_eq!(
+            read(SpfResult::read("unknown")),
+            Some((SpfResult::Temperror, true))
+        );
+        assert_eq!(
+            read(SpfResult::read("error")),
+            Some((SpfResult::Permerror, true))
+        );
+        assert_eq!(
+            read(Alignment::read("relaxed")),
+            Some((Alignment::Relaxed, true))
+        );
+    }
+
+    #[test]
+    fn unknown_words_are_other() {
+        assert_eq!(
+            read(ReasonType::read("weather")),
+            Some((ReasonType::Other, true))
+        );
+        assert_eq!(
+            read(ReasonType::read("Other")),
+            Some((ReasonType::Other, false))
+        );
+    }
+
+    #[test]
+    fn words_are_written_as_they_are_read() {
+        for value in ReasonType::ALL {
+            assert_eq!(
+                read(ReasonType::read(value.as_str())),
+                Some((*value, false))
+            );
+        }
+        for value in TlsResultType::ALL {
+            assert_eq!(
+                read(TlsResultType::read(value.as_str())),
+                Some((*value, false))
+            );
+        }
+        assert_eq!(
+            serde_json::to_string(&ReasonType::SampledOut).unwrap(),
+            "\"sampled_out\""
+        );
+    }
+}

@@ -320,6 +320,32 @@ pub(super) fn hex(digest: &[u8]) -> String {
         })
 }
 
+/// HMAC-SHA256 (RFC 2104) of an address in lower case, half of it in hexadecimal digits; the domain
+/// stays readable.
+pub(super) fn pseudonym(key: &[u8], address: &str) -> String {
+    const BLOCK: usize = 64;
+    let mut block = [0; BLOCK];
+    let hashed: Digest = Sha256::digest(key).into();
+    let key = if key.len() > BLOCK { &hashed } else { key };
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    let address = address.trim().to_lowercase();
+    let inner = Sha256::new()
+        .chain_update(block.map(|b| b ^ 0x36))
+        .chain_update(&address)
+        .finalize();
+    let outer = Sha256::new()
+        .chain_update(block.map(|b| b ^ 0x5c))
+        .chain_update(inner)
+        .finalize();
+    let half = hex(outer.get(..16).unwrap_or_default());
+    match address.rsplit_once('@') {
+        Some((_, domain)) => format!("{half}@{domain}"),
+        None => half,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -348,5 +374,17 @@ mod tests {
         let mut empty = Canon::default();
         empty.option(Some(""));
         assert_ne!(absent.digest(), empty.digest());
+    }
+
+    #[test]
+    fn a_pseudonym_is_an_hmac_that_keeps_the_domain() {
+        // RFC 4231, test case 2.
+        assert_eq!(
+            pseudonym(b"Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c7"
+        );
+        let name = pseudonym(b"key", " Someone@Example.NET ");
+        assert_eq!(name, pseudonym(b"key", "someone@example.net"));
+        assert!(name.ends_with("@example.net") && !name.contains("someone"));
     }
 }

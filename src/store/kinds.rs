@@ -1,5 +1,7 @@
 //! The rows of each kind of report.
 
+use std::borrow::Cow;
+
 use compact_str::CompactString;
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -11,6 +13,7 @@ use super::write::{Head, IpBytes, Kind, Writer};
 use super::{Error, Store};
 use crate::message::domain::{bare_address, of_address, organizational};
 use crate::message::{Carrier, Problem};
+use crate::report::bounce::Recipient;
 use crate::report::complaint::Shape;
 use crate::report::{Bounce, Complaint, Content, Digest, Failure, Item, Metadata, Record, Tls};
 
@@ -250,7 +253,9 @@ fn feedback(
         feedback.reporting_mta,
         json(&feedback.raw, feedback.raw.is_empty()),
     ])?;
-    feedback_lists(conn, report, feedback)?;
+    let store = writer.store();
+    feedback_lists(store, report, feedback)?;
+    let conn = &store.conn;
     original(conn, report, feedback)?;
     if let Some(failure) = failure {
         conn.prepare_cached(
@@ -282,13 +287,19 @@ const fn shape_code(shape: Shape) -> u8 {
     }
 }
 
-fn feedback_lists(conn: &Connection, report: i64, feedback: &Complaint) -> Result<(), Error> {
+fn feedback_lists(store: &Store, report: i64, feedback: &Complaint) -> Result<(), Error> {
+    let conn = &store.conn;
     let mut insert = conn.prepare_cached(
         "INSERT INTO feedback_value (report, extension, field, n, value)
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
+    let recipients: Vec<String> = feedback
+        .original_rcpt_to
+        .iter()
+        .map(|to| store.recipient(to).into_owned())
+        .collect();
     let lists = [
-        ("original_rcpt_to", &feedback.original_rcpt_to),
+        ("original_rcpt_to", &recipients),
         ("reported_domain", &feedback.reported_domain),
         ("reported_uri", &feedback.reported_uri),
         ("authentication_results", &feedback.authentication_results),
@@ -475,7 +486,8 @@ fn recipients(
     let (verdict, Some(report)) = writer.admit(&head)? else {
         return Ok((Verdict::Duplicate, None));
     };
-    let conn = &writer.store().conn;
+    let store = writer.store();
+    let conn = &store.conn;
     conn.prepare_cached(
         "INSERT INTO bounce (report, reporting_mta, original_envelope_id, original_message_id,
              arrival_date)
@@ -501,16 +513,27 @@ fn recipients(
             report,
             n as i64,
             key.as_slice(),
-            recipient.recipient,
+            recipient.recipient.as_deref().map(|to| store.recipient(to)),
             recipient.action.map(|word| word as u8),
             recipient.status,
-            recipient.diagnostic,
+            diagnostic(store, recipient),
             recipient.remote_mta,
             recipient.code,
             json(&recipient.raw, recipient.raw.is_empty()),
         ])?;
     }
     Ok((verdict, Some(report)))
+}
+
+/// The diagnostic, in which the recipient's address is hidden where it is hashed.
+fn diagnostic<'r>(store: &Store, recipient: &'r Recipient) -> Option<Cow<'r, str>> {
+    let text = recipient.diagnostic.as_deref()?;
+    Some(match recipient.recipient.as_deref() {
+        Some(to) if store.settings.recipients_key.is_some() && !to.is_empty() => {
+            Cow::Owned(text.replace(to, &store.recipient(to)))
+        }
+        _ => Cow::Borrowed(text),
+    })
 }
 
 /// Problems as they are stored.

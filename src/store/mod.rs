@@ -16,6 +16,8 @@ mod reown;
 mod verdict;
 mod write;
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
 
 pub use care::{Conflict, Stats};
@@ -46,6 +48,9 @@ pub struct Settings {
     pub own: Own,
     /// Which raw mails are kept.
     pub keep: Keep,
+    /// The key with which addresses of recipients are hashed before they are stored; `None` where
+    /// they are stored as sent.
+    pub recipients_key: Option<Vec<u8>>,
     /// Most bytes, compressed, of what could not be read.
     pub quarantine: u64,
     /// Most growth a day by mail that is not authenticated, in bytes.
@@ -57,6 +62,7 @@ impl Default for Settings {
         Self {
             own: Own::default(),
             keep: Keep::default(),
+            recipients_key: None,
             quarantine: 1 << 30,
             unproven_bytes_per_day: 2 << 30,
         }
@@ -107,6 +113,20 @@ impl Store {
         self.result_sets.clear();
         self.reason_sets.clear();
         self.quarantined = None;
+    }
+
+    /// The address of a recipient as it is stored.
+    fn recipient<'t>(&self, address: &'t str) -> Cow<'t, str> {
+        match &self.settings.recipients_key {
+            None => Cow::Borrowed(address),
+            Some(key) => Cow::Owned(keys::pseudonym(key, address)),
+        }
+    }
+
+    /// The number of the report that was stored last; 0 where there is none.
+    pub fn last_report(&self) -> Result<i64, Error> {
+        let last = "SELECT coalesce(max(id), 0) FROM report";
+        Ok(self.conn.query_row(last, [], |row| row.get(0))?)
     }
 
     fn savepoint(&mut self, name: &str) -> Result<(), Error> {

@@ -9,8 +9,8 @@ use std::io::{self, Write};
 use chrono::DateTime;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use super::super::{count, inert};
 use super::Look;
-use crate::message::text::inert;
 use crate::query::{Cell, Column, ColumnKind};
 
 const GAP: usize = 2;
@@ -21,18 +21,8 @@ const LEAST: usize = 8;
 
 /// A number with separators of thousands.
 pub(super) fn thousands(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if number < 0 {
-        out.push('-');
-    }
-    for (n, digit) in digits.chars().enumerate() {
-        if n > 0 && (digits.len() - n) % 3 == 0 {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+    let sign = if number < 0 { "-" } else { "" };
+    format!("{sign}{}", count(number.unsigned_abs()))
 }
 
 /// A share in percent; nothing is rounded to none or all.

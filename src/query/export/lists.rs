@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 
 use super::Error;
+use crate::report::Raw;
 use crate::report::aggregate::{DkimAuth, Reason, SpfAuth};
 use crate::report::tls::TlsFailure;
 use crate::report::vocabulary::{DkimResult, ReasonType, SpfResult, SpfScope, TlsResultType};
@@ -193,6 +194,7 @@ impl<'c> Lists<'c> {
                     .and_then(|count| u64::try_from(count).ok()),
                 additional_information: row.get(6)?,
                 failure_reason_code: row.get(7)?,
+                raw: Raw::new(),
             })
         })?;
         Ok(json(&list.collect::<Result<Vec<_>, _>>()?))

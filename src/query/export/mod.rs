@@ -94,9 +94,14 @@ impl Rows {
     }
 
     /// The columns of the rows. `foreign` is one only where foreign reports are asked for.
-    pub fn columns(&self) -> Vec<Column> {
+    ///
+    /// # Errors
+    /// The question makes no sense.
+    pub fn columns(&self) -> Result<Vec<Column>, Error> {
         let fields = self.fields();
-        fields.into_iter().map(Field::column).collect()
+        self.condition(&Reporters::default())?;
+        self.order(&fields)?;
+        Ok(fields.into_iter().map(Field::column).collect())
     }
 
     fn condition(&self, reporters: &Reporters) -> Result<Where, Error> {

@@ -1,9 +1,16 @@
 //! DMARC aggregate reports: RFC 7489 appendix C, RFC 9990, and everything in between.
 //!
-//! The values live here; `stream` reads them.
+//! The values live here. `stream` walks the elements of a document; `input` gives it text, whatever
+//! the encoding; `elements` says which element means what; `head` and `record` collect the texts;
+//! `fields` and the vocabulary bring them to their normal form.
 
+mod elements;
 mod fields;
+mod head;
+mod input;
+mod record;
 mod stream;
+mod walk;
 
 use std::net::IpAddr;
 
@@ -118,7 +125,7 @@ pub struct Record {
 }
 
 /// Why a policy was not applied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Reason {
     /// The class.
     #[serde(rename = "type")]
@@ -128,7 +135,7 @@ pub struct Reason {
 }
 
 /// A DKIM result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct DkimAuth {
     /// The signing domain, lower case.
     pub domain: Option<CompactString>,
@@ -141,7 +148,7 @@ pub struct DkimAuth {
 }
 
 /// An SPF result.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct SpfAuth {
     /// The domain that was checked, lower case.
     pub domain: Option<CompactString>,

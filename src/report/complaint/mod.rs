@@ -6,7 +6,7 @@
 
 mod derive;
 mod feedback;
-pub mod jmrp;
+pub(super) mod jmrp;
 mod original;
 
 use std::collections::BTreeMap;
@@ -16,9 +16,13 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::Raw;
+use super::notes::Notes;
 use super::vocabulary::FeedbackType;
 
-pub use original::Original;
+pub(super) use derive::fill;
+pub(super) use feedback::looks_like_feedback;
+pub(super) use original::last_message_id;
+pub use original::{Original, Signature};
 
 /// The shape in which a complaint came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,7 +95,7 @@ pub struct Complaint {
 }
 
 impl Complaint {
-    /// A complaint that says nothing yet.
+    /// One that says nothing yet.
     pub fn empty(shape: Shape) -> Self {
         Self {
             feedback_type: None,
@@ -114,5 +118,91 @@ impl Complaint {
             derived: BTreeMap::new(),
             raw: Raw::new(),
         }
+    }
+
+    /// Whether this is a failure report: by its type, or where it has none by Auth-Failure.
+    pub(super) fn is_failure(&self) -> bool {
+        match self.feedback_type {
+            Some(kind) => kind == FeedbackType::AuthFailure,
+            None => self.extensions.contains_key("auth-failure"),
+        }
+    }
+}
+
+/// Reads an ARF report: its report part, where there is a usable one, and the header of the
+/// reported message, where there is one. `None` where there is neither. `carrier` is the header of
+/// the mail around them.
+///
+/// A failure report comes out with the fields of its own still among the extensions.
+pub(super) fn read(
+    feedback: Option<&[u8]>,
+    original: Option<&[u8]>,
+    carrier: &[u8],
+    notes: &mut Notes,
+) -> Option<Complaint> {
+    let mut complaint = match (
+        feedback.and_then(|part| feedback::read(part, notes)),
+        original,
+    ) {
+        (Some(complaint), _) => {
+            if complaint.feedback_type.is_none() {
+                notes.problem("Feedback-Type", "missing");
+            }
+            complaint
+        }
+        (None, Some(_)) => {
+            notes.problem("feedback part", "missing, or no field of it can be read");
+            Complaint::empty(Shape::Arf)
+        }
+        (None, None) => return None,
+    };
+    if complaint
+        .user_agent
+        .as_deref()
+        .is_some_and(jmrp::is_user_agent)
+    {
+        complaint.shape = Shape::JmrpArf;
+    }
+    if let Some(block) = original {
+        complaint.original = Some(Original::read(block));
+        derive::fill(&mut complaint, block, carrier);
+    }
+    Some(complaint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sparse_arf_of_jmrp_is_filled_from_the_original() {
+        let mut notes = Notes::default();
+        let complaint = read(
+            Some(b"Feedback-Type: abuse\nUser-Agent: JMRP/1.0\nVersion: 1\n"),
+            Some(
+                b"Return-Path: <bounce@sender.example>\nReceived-SPF: Pass client-ip=203.0.113.9;\n\
+                  Delivered-To: victim@isp.example\nMessage-ID: <1@sender.example>\n",
+            ),
+            b"Subject: complaint about message from 192.0.2.1\n",
+            &mut notes,
+        )
+        .unwrap();
+        assert!(notes.problems.is_empty());
+        assert_eq!(complaint.shape, Shape::JmrpArf);
+        assert_eq!(complaint.source_ip, Some("203.0.113.9".parse().unwrap()));
+        assert_eq!(complaint.derived["source_ip"], "Received-SPF");
+        assert_eq!(complaint.original_rcpt_to, ["victim@isp.example"]);
+    }
+
+    #[test]
+    fn an_original_alone_is_a_complaint_with_a_problem() {
+        let mut notes = Notes::default();
+        let complaint = read(None, Some(b"From: a@b.example\n"), b"", &mut notes).unwrap();
+        assert_eq!(
+            (complaint.feedback_type, complaint.shape),
+            (None, Shape::Arf)
+        );
+        assert_eq!(notes.problems.into_vec().len(), 1);
+        assert_eq!(read(Some(b"none"), None, b"", &mut Notes::default()), None);
     }
 }

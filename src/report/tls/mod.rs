@@ -1,4 +1,9 @@
 //! SMTP TLS reports (RFC 8460).
+//!
+//! The values live here; `reading` gives them, `json` finds its way.
+
+mod json;
+mod reading;
 
 use std::net::IpAddr;
 
@@ -7,6 +12,8 @@ use serde::Serialize;
 
 use super::Raw;
 use super::vocabulary::{TlsPolicyType, TlsResultType};
+
+pub(super) use reading::{Outcome, read};
 
 /// One TLS report. No default is filled in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,4 +73,7 @@ pub struct TlsFailure {
     pub additional_information: Option<String>,
     /// The reason in the reporter's words.
     pub failure_reason_code: Option<String>,
+    /// Texts whose normal form differs.
+    #[serde(skip_serializing_if = "Raw::is_empty")]
+    pub raw: Raw,
 }

@@ -1,0 +1,451 @@
+//! The walk over the parts of a mail: the order of questions, and what is never looked into.
+//!
+//! Of each multipart: is a feedback report in it, is it a JMRP complaint, is a delivery status in
+//! it; of each leaf that is left: does it hold a document. What stands inside the message that a
+//! complaint, failure report or bounce is about is never looked at.
+
+use std::borrow::Cow;
+
+use super::{digest, item, quarantined};
+use crate::message::scan::scan;
+use crate::message::unpack::Budget;
+use crate::message::{Body, Carrier, Leaf, Message, Options, Part, headers};
+use crate::report::complaint::{self, Complaint, jmrp, last_message_id, looks_like_feedback};
+use crate::report::notes::Notes;
+use crate::report::{Bounce, Content, Digest, Failure, Item, Visitor, bounce};
+
+/// How deep encoded messages may stand in one another.
+const MAX_ENCODED: u32 = 10;
+/// How deep parts may stand in one another, over all of those.
+const MAX_LEVELS: u32 = 100;
+
+/// Walks one mail or file.
+pub(super) struct Walker<'w> {
+    pub(super) options: &'w Options,
+    pub(super) budget: Budget<'w>,
+    pub(super) carrier: Option<&'w Carrier>,
+    pub(super) visitor: &'w mut dyn Visitor,
+    /// True once there was an item, or an aggregate report that the visitor broke off.
+    pub(super) found: bool,
+    /// Why nothing was found, where there is more to say than that.
+    pub(super) why: Option<String>,
+}
+
+/// Where a part stands.
+#[derive(Clone, Copy)]
+pub(super) struct At<'m> {
+    /// The header of the message that it is in.
+    header: &'m [u8],
+    /// The path of the encoded leaf that this message came out of; the paths of its parts begin
+    /// anew.
+    prefix: &'m str,
+    /// How many parts are around it.
+    level: u32,
+    /// How many encoded messages are around it.
+    encoded: u32,
+}
+
+impl At<'_> {
+    const TOP: At<'static> = At {
+        header: &[],
+        prefix: "",
+        level: 0,
+        encoded: 0,
+    };
+
+    const fn deeper(self) -> Self {
+        Self {
+            level: self.level + 1,
+            ..self
+        }
+    }
+
+    /// The header of the message that it is in.
+    pub(super) const fn header(&self) -> &[u8] {
+        self.header
+    }
+
+    /// The path of a part in the whole mail.
+    pub(super) fn path(self, part: &Part<'_>) -> Option<String> {
+        let path = part.path.as_deref()?;
+        Some(match (self.prefix, path) {
+            ("", path) => path.to_owned(),
+            (prefix, "") => prefix.to_owned(),
+            (prefix, path) => format!("{prefix}.{path}"),
+        })
+    }
+}
+
+/// The message that a report is about, as it is enclosed.
+struct Enclosed<'a> {
+    /// All of it.
+    raw: Cow<'a, [u8]>,
+}
+
+impl Enclosed<'_> {
+    fn header(&self) -> &[u8] {
+        headers::split(self.raw.trim_ascii_start()).0
+    }
+}
+
+impl<'w> Walker<'w> {
+    pub(super) fn new(
+        options: &'w Options,
+        carrier: Option<&'w Carrier>,
+        visitor: &'w mut dyn Visitor,
+    ) -> Self {
+        Self {
+            options,
+            budget: Budget::new(&options.limits),
+            carrier,
+            visitor,
+            found: false,
+            why: None,
+        }
+    }
+
+    /// Walks a mail, whose bytes are `raw`.
+    pub(super) fn mail(mut self, raw: &[u8], message: &Message<'_>) {
+        self.message(raw, message.header, &message.root, At::TOP);
+        self.finish("no part of it is a report");
+    }
+
+    /// Walks a bare file.
+    pub(super) fn file(mut self, message: &Message<'_>) {
+        self.part(&message.root, At::TOP);
+        self.finish("not a report");
+    }
+
+    fn finish(self, reason: &str) {
+        if !self.found {
+            let reason = self.why.unwrap_or_else(|| reason.to_owned());
+            self.visitor
+                .item(item(self.carrier, None, Content::Ignored { reason }));
+        }
+    }
+
+    pub(super) fn give(&mut self, item: Item) {
+        self.found = true;
+        self.visitor.item(item);
+    }
+
+    pub(super) fn quarantine(&mut self, part: Option<String>, reason: String) {
+        let item = quarantined(self.carrier, part, reason);
+        self.give(item);
+    }
+
+    /// Hands over a report that was read from parts of a mail.
+    pub(super) fn report(
+        &mut self,
+        part: Option<String>,
+        digest: Digest,
+        content: Content,
+        notes: Notes,
+    ) {
+        let item = Item {
+            digest,
+            problems: notes.problems.into_vec(),
+            complete: !notes.incomplete,
+            ..item(self.carrier, part, content)
+        };
+        self.give(item);
+    }
+
+    fn message(&mut self, raw: &[u8], header: &[u8], root: &Part<'_>, at: At<'_>) {
+        if jmrp::is_original(header) && !holds_report(root) {
+            let below = jmrp::below_recipient(raw);
+            let digest = digest::of_parts(&[below, message_id(header).as_bytes()]);
+            let complaint = Content::Complaint(Box::new(jmrp::original(header)));
+            return self.report(at.path(root), digest, complaint, Notes::default());
+        }
+        self.part(root, At { header, ..at });
+    }
+
+    fn part(&mut self, part: &Part<'_>, at: At<'_>) {
+        if at.level > MAX_LEVELS {
+            self.why = Some(format!("parts stand more than {MAX_LEVELS} deep"));
+            return;
+        }
+        let at = at.deeper();
+        match &part.body {
+            Body::Multipart(children) => self.multipart(part, children, at),
+            Body::Message { raw, header, root } => self.embedded(part, raw, header, root, at),
+            Body::Leaf(leaf) => self.leaf(part, leaf, at),
+        }
+    }
+
+    fn multipart(&mut self, part: &Part<'_>, children: &[Part<'_>], at: At<'_>) {
+        let mut taken = vec![false; children.len()];
+        for (index, child) in children.iter().enumerate() {
+            if let Some(feedback) = feedback_part(child) {
+                let original = take_original(children, index, &mut taken);
+                self.feedback(child, Some(&feedback), original.as_ref(), at);
+            }
+        }
+        if is_feedback_report(part) && !holds_feedback(part) {
+            // Since 2021 JMRP says that it is a feedback report, and has no such part.
+            let first = children.len();
+            if let Some(original) = take_original(children, first, &mut taken) {
+                if jmrp::is_attachment(at.header, original.header()) {
+                    self.jmrp_attachment(part, &original.raw, original.header(), at);
+                } else {
+                    self.feedback(part, None, Some(&original), at);
+                }
+            }
+        }
+        for (index, child) in children.iter().enumerate() {
+            if is_delivery_status(child) {
+                let original = take_original(children, index, &mut taken);
+                self.bounce(child, original.as_ref(), at);
+            }
+        }
+        for (child, taken) in children.iter().zip(taken) {
+            if !taken {
+                self.part(child, at);
+            }
+        }
+    }
+
+    /// An embedded message that no report is about.
+    fn embedded(
+        &mut self,
+        part: &Part<'_>,
+        raw: &[u8],
+        header: &[u8],
+        root: &Part<'_>,
+        at: At<'_>,
+    ) {
+        if jmrp::is_attachment(at.header, header) {
+            self.jmrp_attachment(part, raw, header, at);
+        } else {
+            self.message(raw, header, root, at);
+        }
+    }
+
+    /// An embedded message that is itself encoded, against RFC 2046 section 5.2.1.
+    fn encoded(&mut self, part: &Part<'_>, bytes: &[u8], at: At<'_>) {
+        if at.encoded >= MAX_ENCODED {
+            self.why = Some(format!(
+                "encoded messages stand more than {MAX_ENCODED} deep"
+            ));
+            return;
+        }
+        let path = at.path(part).unwrap_or_default();
+        let mended = match scan(bytes, &self.options.limits) {
+            Ok(mended) => mended,
+            Err(refusal) => return self.quarantine(Some(path), refusal.to_string()),
+        };
+        let message = Message::parse(&mended, self.options);
+        let at = At {
+            header: at.header,
+            prefix: &path,
+            level: at.level,
+            encoded: at.encoded + 1,
+        };
+        self.embedded(&message.root, &mended, message.header, &message.root, at);
+    }
+
+    fn leaf(&mut self, part: &Part<'_>, leaf: &Leaf<'_>, at: At<'_>) {
+        if let Some(feedback) = feedback_part(part) {
+            self.feedback(part, Some(&feedback), None, at);
+        } else if is_delivery_status(part) {
+            self.bounce(part, None, at);
+        } else if matches!(
+            part.media_type.as_str(),
+            "message/rfc822" | "message/global"
+        ) {
+            if let Some(bytes) = leaf.bytes() {
+                self.encoded(part, &bytes, at);
+            }
+        } else if !is_original(part) {
+            self.documents(part, leaf, at);
+        }
+    }
+
+    /// A complaint or a failure report. One without a report part takes the carrier's Message-ID
+    /// into its digest, and so does one without an original: alone, neither tells reports apart.
+    fn feedback(
+        &mut self,
+        part: &Part<'_>,
+        feedback: Option<&[u8]>,
+        original: Option<&Enclosed<'_>>,
+        at: At<'_>,
+    ) {
+        let mut notes = Notes::default();
+        let header = original.map(Enclosed::header);
+        let Some(complaint) = complaint::read(feedback, header, at.header, &mut notes) else {
+            let reason = "a feedback part without a field of a feedback report";
+            return self.quarantine(at.path(part), reason.to_owned());
+        };
+        let raw = original.map(|original| &*original.raw);
+        let digest = match (feedback, raw) {
+            (Some(feedback), Some(raw)) => digest::of_parts(&[feedback, raw]),
+            (one, other) => {
+                let only = one.or(other).unwrap_or_default();
+                digest::of_parts(&[only, message_id(at.header).as_bytes()])
+            }
+        };
+        let content = content(complaint, &mut notes);
+        self.report(at.path(part), digest, content, notes);
+    }
+
+    fn jmrp_attachment(&mut self, part: &Part<'_>, raw: &[u8], header: &[u8], at: At<'_>) {
+        let digest = digest::of_parts(&[raw, message_id(at.header).as_bytes()]);
+        let complaint = jmrp::attachment(at.header, header);
+        let content = Content::Complaint(Box::new(complaint));
+        self.report(at.path(part), digest, content, Notes::default());
+    }
+
+    fn bounce(&mut self, part: &Part<'_>, original: Option<&Enclosed<'_>>, at: At<'_>) {
+        let Body::Leaf(leaf) = &part.body else {
+            return;
+        };
+        let bytes = leaf.bytes().unwrap_or_default();
+        let mut notes = Notes::default();
+        let header = original.map(Enclosed::header);
+        match bounce::read(&bytes, header, &mut notes) {
+            Some(read) => {
+                let digest = digest::of_parts(&[&bytes]);
+                self.report(at.path(part), digest, bounced(read), notes);
+            }
+            None => self.why = Some("its delivery status has no field of one".to_owned()),
+        }
+    }
+}
+
+fn content(complaint: Complaint, notes: &mut Notes) -> Content {
+    if complaint.is_failure() {
+        Content::Failure(Box::new(Failure::from_complaint(complaint, notes)))
+    } else {
+        Content::Complaint(Box::new(complaint))
+    }
+}
+
+fn bounced(bounce: Bounce) -> Content {
+    Content::Bounce(Box::new(bounce))
+}
+
+/// The carrier's Message-ID; empty where it has none.
+pub(super) fn message_id(header: &[u8]) -> String {
+    last_message_id(header).unwrap_or_default()
+}
+
+/// The decoded bytes of a part that is a feedback report, by its media type or by its looks.
+fn feedback_part<'a>(part: &Part<'a>) -> Option<Cow<'a, [u8]>> {
+    let Body::Leaf(Leaf::Encoded { raw, .. }) = &part.body else {
+        return None;
+    };
+    let Body::Leaf(leaf) = &part.body else {
+        return None;
+    };
+    if is_feedback(part) {
+        let bytes = leaf.bytes()?;
+        return Some(match super::leaf::base64_only(&bytes) {
+            Some(decoded) => Cow::Owned(decoded),
+            None => bytes,
+        });
+    }
+    let may_be = raw.len() <= headers::MAX_BLOCK
+        && !is_original(part)
+        && !is_delivery_status(part)
+        && !part.media_type.starts_with("image/");
+    may_be
+        .then(|| leaf.bytes())
+        .flatten()
+        .filter(|bytes| looks_like_feedback(bytes))
+}
+
+fn is_feedback(part: &Part<'_>) -> bool {
+    part.media_type == "message/feedback-report"
+}
+
+fn is_delivery_status(part: &Part<'_>) -> bool {
+    matches!(
+        part.media_type.as_str(),
+        "message/delivery-status" | "message/global-delivery-status"
+    )
+}
+
+/// Whether a part encloses a message that a report is about, or its header.
+fn is_original(part: &Part<'_>) -> bool {
+    matches!(part.body, Body::Message { .. })
+        || matches!(
+            part.media_type.as_str(),
+            "message/rfc822"
+                | "message/global"
+                | "message/rfc822-headers"
+                | "message/global-headers"
+                | "text/rfc822-headers"
+                | "text/rfc822"
+        )
+}
+
+/// Whether a multipart says that it is a feedback report (RFC 5965 section 2).
+fn is_feedback_report(part: &Part<'_>) -> bool {
+    part.media_type == "multipart/report"
+        && part.parameters.iter().any(|(name, value)| {
+            name == "report-type" && value.eq_ignore_ascii_case("feedback-report")
+        })
+}
+
+/// Whether a feedback part is in this message.
+fn holds_feedback(part: &Part<'_>) -> bool {
+    match &part.body {
+        Body::Multipart(children) => children.iter().any(holds_feedback),
+        Body::Leaf(_) => feedback_part(part).is_some(),
+        Body::Message { .. } => false,
+    }
+}
+
+/// Whether a feedback part, or a JMRP complaint as an attachment, is in this message.
+fn holds_report(part: &Part<'_>) -> bool {
+    match &part.body {
+        Body::Multipart(children) => children.iter().any(holds_report),
+        Body::Leaf(_) => feedback_part(part).is_some(),
+        Body::Message { header, .. } => jmrp::is_attachment(&[], header),
+    }
+}
+
+/// Takes the message that the report at `index` is about: the first that follows it, else any
+/// other, else one inside a multipart beside it. The report and the message are marked as taken.
+fn take_original<'p, 'a>(
+    children: &'p [Part<'a>],
+    index: usize,
+    taken: &mut [bool],
+) -> Option<Enclosed<'a>>
+where
+    'a: 'p,
+{
+    if let Some(own) = taken.get_mut(index) {
+        *own = true;
+    }
+    let order = || (index + 1..children.len()).chain(0..index.min(children.len()));
+    let direct = order().find_map(|at| {
+        let child = children.get(at)?;
+        (!*taken.get(at)? && is_original(child)).then_some((at, enclosed(child)?))
+    });
+    let (at, original) = direct.or_else(|| {
+        order().find_map(|at| (!*taken.get(at)?).then_some((at, nested(children.get(at)?)?)))
+    })?;
+    if let Some(its) = taken.get_mut(at) {
+        *its = true;
+    }
+    Some(original)
+}
+
+fn nested<'a>(part: &Part<'a>) -> Option<Enclosed<'a>> {
+    match &part.body {
+        Body::Multipart(children) => children.iter().find_map(nested),
+        _ if is_original(part) => enclosed(part),
+        _ => None,
+    }
+}
+
+fn enclosed<'a>(part: &Part<'a>) -> Option<Enclosed<'a>> {
+    let raw = match &part.body {
+        Body::Message { raw, .. } => Cow::Borrowed(*raw),
+        Body::Leaf(leaf) => leaf.bytes()?,
+        Body::Multipart(_) => return None,
+    };
+    Some(Enclosed { raw })
+}
