@@ -145,7 +145,8 @@ fn number(conn: &Connection, pragma: &str) -> rusqlite::Result<i64> {
     conn.pragma_query_value(None, pragma, |row| row.get(0))
 }
 
-/// Refuses what is not ours or of another schema. A file of no pages passes: it is new.
+/// Refuses what is not ours or of another schema. False for a file without a single table: it is
+/// new, or its making was cut short.
 fn check(conn: &Connection, path: &Path) -> Result<bool, Error> {
     let foreign = |error: rusqlite::Error| match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => Error::NotOurs(path.to_owned()),
@@ -153,8 +154,12 @@ fn check(conn: &Connection, path: &Path) -> Result<bool, Error> {
     };
     let found = number(conn, "user_version").map_err(foreign)?;
     let ours = number(conn, "application_id")?;
-    if found == 0 && ours == 0 && number(conn, "page_count")? == 0 {
-        return Ok(false);
+    if found == 0 && ours == 0 {
+        let tables: i64 =
+            conn.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        if tables == 0 {
+            return Ok(false);
+        }
     }
     if ours != APPLICATION_ID {
         return Err(Error::NotOurs(path.to_owned()));
