@@ -28,7 +28,8 @@ pub(super) fn run(args: &Export, global: &Global, out: &mut dyn Write) -> anyhow
             let mut file = Target::open(path)
                 .with_context(|| format!("failed to write {}", path.display()))?;
             write(&conn, &rows, args.format, args.csv, file.writer())?;
-            file.keep().with_context(|| format!("failed to write {}", path.display()))?;
+            file.keep()
+                .with_context(|| format!("failed to write {}", path.display()))?;
         }
     }
     Ok(ExitCode::Ok)
@@ -45,7 +46,9 @@ fn write(
     match format {
         ExportFormat::Csv => {
             let mut writer = csv::Writer::new(out, &columns, style(how))?;
-            query::export(conn, rows, |cells| -> anyhow::Result<()> { Ok(writer.row(cells)?) })?;
+            query::export(conn, rows, |cells| -> anyhow::Result<()> {
+                Ok(writer.row(cells)?)
+            })?;
             writer.finish()?;
         }
         ExportFormat::Json => query::export(conn, rows, |cells| -> anyhow::Result<()> {

@@ -21,7 +21,11 @@ const DOCUMENT: u64 = 1_000;
 const WIDTH: usize = 80;
 
 pub(super) fn run(args: &Report, global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let default = if args.format == Format::Table { TABLE } else { DOCUMENT };
+    let default = if args.format == Format::Table {
+        TABLE
+    } else {
+        DOCUMENT
+    };
     let request = Request {
         kind: kind(args.kind),
         by: args.by.iter().copied().map(dimension).collect(),
@@ -59,16 +63,24 @@ pub(super) fn look(global: &Global) -> Look {
     if !stdout.is_terminal() {
         return Look::default();
     }
-    let said = std::env::var("COLUMNS").ok().and_then(|width| width.parse().ok());
+    let said = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|width| width.parse().ok());
     let width = said
         .or_else(|| terminal_size::terminal_size_of(&stdout).map(|(width, _)| width.0.into()))
         .filter(|width| *width > 0)
         .unwrap_or(WIDTH);
-    Look { width: Some(width), colour: failure::may_colour(global.no_color) }
+    Look {
+        width: Some(width),
+        colour: failure::may_colour(global.no_color),
+    }
 }
 
 pub(super) fn style(csv: Csv) -> Style {
-    Style { bom: csv.bom, raw: csv.raw }
+    Style {
+        bom: csv.bom,
+        raw: csv.raw,
+    }
 }
 
 /// 0 is all.

@@ -5,7 +5,7 @@
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
-//! `tls` and `bounces` read the facts of a kind, `group` adds them up, `names` finds the texts for
+//! `tls` and `bounces` read the facts of a kind, `group` adds them up (`tally` how often what), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
 mod answer;
@@ -17,7 +17,9 @@ mod group;
 mod names;
 mod read;
 mod records;
+mod rows;
 mod summary;
+mod tally;
 mod tls;
 mod words;
 
@@ -291,5 +293,5 @@ impl Error {
 pub fn report(conn: &Connection, request: &Request) -> Result<Answer, Error> {
     // One state of the database for all statements of an answer.
     let reading = conn.unchecked_transaction()?;
-    group::answer(&reading, request)
+    rows::answer(&reading, request)
 }

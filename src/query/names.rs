@@ -1,5 +1,6 @@
 //! The texts that numbers stand for, looked up once.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -27,7 +28,7 @@ pub(super) enum Source {
 pub(super) struct Reporters {
     /// Row to name's number.
     rows: HashMap<i64, i64>,
-    names: Vec<String>,
+    names: Vec<Rc<str>>,
     /// Row, name, address; as it is stored.
     all: Vec<(i64, String, String)>,
 }
@@ -44,7 +45,7 @@ impl Reporters {
             let next = i64::try_from(this.names.len()).unwrap_or(i64::MAX);
             let number = *numbers.entry(shown.to_lowercase()).or_insert(next);
             if number == next {
-                this.names.push(shown.clone());
+                this.names.push(shown.as_str().into());
             }
             this.rows.insert(id, number);
             this.all.push((id, name, email));
@@ -57,9 +58,9 @@ impl Reporters {
         self.rows.get(&row).copied().unwrap_or(-1)
     }
 
-    fn name(&self, number: i64) -> Option<&str> {
+    fn name(&self, number: i64) -> Option<Rc<str>> {
         let name = self.names.get(usize::try_from(number).ok()?)?;
-        Some(name.as_str()).filter(|name| !name.is_empty())
+        Some(Rc::clone(name)).filter(|name| !name.is_empty())
     }
 
     /// The rows that are meant by a name, an address, or the domain of an address or one above.
@@ -105,7 +106,7 @@ impl Texts {
 /// All texts that an answer needs.
 pub(super) struct Names<'c> {
     conn: &'c Connection,
-    strings: HashMap<i64, Option<String>>,
+    strings: RefCell<HashMap<i64, Option<Rc<str>>>>,
     pub(super) reporters: Reporters,
     pub(super) texts: Texts,
 }
@@ -114,39 +115,41 @@ impl<'c> Names<'c> {
     pub(super) fn new(conn: &'c Connection) -> Result<Self, Error> {
         Ok(Self {
             conn,
-            strings: HashMap::new(),
+            strings: RefCell::default(),
             reporters: Reporters::load(conn)?,
             texts: Texts::default(),
         })
     }
 
     /// The text of a number, as a cell.
-    pub(super) fn cell(&mut self, source: Source, number: i64) -> Result<Cell, Error> {
+    pub(super) fn cell(&self, source: Source, number: i64) -> Result<Cell, Error> {
         if let Source::Words(words) = source {
             return Ok(words(number).map_or(Cell::Null, Cell::Word));
         }
         let text = self.text(source, number)?;
-        Ok(text.map_or(Cell::Null, |text| Cell::Text(text.to_owned())))
+        Ok(text.map_or(Cell::Null, |text| Cell::Text(text.to_string())))
     }
 
     /// The text of a number.
-    pub(super) fn text(&mut self, source: Source, number: i64) -> Result<Option<&str>, Error> {
+    pub(super) fn text(&self, source: Source, number: i64) -> Result<Option<Rc<str>>, Error> {
         Ok(match source {
-            Source::Words(words) => words(number),
+            Source::Words(words) => words(number).map(Into::into),
             Source::Reporter => self.reporters.name(number),
             Source::Text => usize::try_from(number)
                 .ok()
                 .and_then(|number| self.texts.texts.get(number))
-                .map(AsRef::as_ref),
+                .map(Rc::clone),
             Source::String => {
-                if !self.strings.contains_key(&number) {
-                    let mut find = self
-                        .conn
-                        .prepare_cached("SELECT text FROM string WHERE id = ?1")?;
-                    let text = find.query_row([number], |row| row.get(0)).optional()?;
-                    self.strings.insert(number, text);
+                if let Some(text) = self.strings.borrow().get(&number) {
+                    return Ok(text.clone());
                 }
-                self.strings.get(&number).and_then(Option::as_deref)
+                let mut find = self
+                    .conn
+                    .prepare_cached("SELECT text FROM string WHERE id = ?1")?;
+                let text: Option<Rc<str>> =
+                    find.query_row([number], |row| row.get(0)).optional()?;
+                self.strings.borrow_mut().insert(number, text.clone());
+                text
             }
         })
     }

@@ -93,13 +93,13 @@ pub(super) static FAILURES: Spec = Spec {
         Measure::new("messages", 2, What::Sum(MESSAGES)),
         Measure::new("share", 1, What::Share(FAILED, MESSAGES)),
         Measure::new("delivered", 3, What::Sum(DELIVERED)),
-        Measure::new("quarantined", 6, What::Sum(QUARANTINED)),
-        Measure::new("rejected", 5, What::Sum(REJECTED)),
-        top_domain(7),
+        Measure::new("quarantined", 7, What::Sum(QUARANTINED)),
+        Measure::new("rejected", 6, What::Sum(REJECTED)),
+        top_domain(4),
         domains(10),
         top_reporter(8),
         reporters(9),
-        Measure::new("last", 4, What::Last),
+        Measure::new("last", 5, What::Last),
     ],
     sort: &["failing", "messages"],
     only: Some(FAILED),
@@ -224,25 +224,26 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
     let empty = by.iter().all(|dimension| {
         matches!(dimension, Dimension::Domain | Dimension::Reporter) || dimension.is_time()
     });
-    let mut statement = String::from(
-        "SELECT r.id, r.trust, r.time, r.reporter, a.domain, x.count, x.disposition, x.dkim, x.spf",
-    );
-    for dimension in &by {
-        statement.push_str(match dimension {
+    let columns: String = by
+        .iter()
+        .map(|dimension| match dimension {
             Dimension::Ip | Dimension::Net => ", x.source_ip",
             Dimension::HeaderFrom => ", x.header_from",
             Dimension::MailFrom => ", x.envelope_from",
             Dimension::RcptDomain => ", x.envelope_to",
             _ => ", NULL",
-        });
-    }
+        })
+        .collect();
     // CROSS JOIN keeps the order: reports first, then their records one after another.
     let join = if empty { "LEFT JOIN" } else { "CROSS JOIN" };
-    statement.push_str(&format!(
-        " FROM report r CROSS JOIN aggregate_report a ON a.report = r.id \
-         {join} record x ON x.report = r.id WHERE {}",
+    let statement = format!(
+        "SELECT r.id, r.trust, r.time, r.reporter, a.domain, x.count, x.disposition, x.dkim, \
+                x.spf{columns} \
+           FROM report r CROSS JOIN aggregate_report a ON a.report = r.id \
+                {join} record x ON x.report = r.id \
+          WHERE {}",
         select.text
-    ));
+    );
     let mut find = scan.conn.prepare(&statement)?;
     let mut rows = find.query(params_from_iter(select.values))?;
     let mut keys = Vec::with_capacity(by.len());
