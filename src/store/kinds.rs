@@ -13,6 +13,7 @@ use super::write::{Head, IpBytes, Kind, Writer};
 use super::{Error, Store};
 use crate::message::domain::{bare_address, of_address, organizational};
 use crate::message::{Carrier, Problem};
+use crate::report::aggregate::Generation;
 use crate::report::bounce::Recipient;
 use crate::report::complaint::Shape;
 use crate::report::{Bounce, Complaint, Content, Digest, Failure, Item, Metadata, Record, Tls};
@@ -47,7 +48,10 @@ pub(super) fn aggregate(store: &mut Store, report: i64, metadata: &Metadata) -> 
         metadata.report_id,
         metadata.begin.timestamp(),
         metadata.end.timestamp(),
-        metadata.generation as u16,
+        match metadata.generation {
+            Generation::Rfc7489 => 7489,
+            Generation::Rfc9990 => 9990,
+        },
         metadata.version,
         metadata.generator,
         metadata.extra_contact_info,
