@@ -106,19 +106,34 @@ const BELIEVE: &str = "[own]\nauthserv_ids = [\"mx.example.org\"]\n";
 
 #[test]
 fn a_forged_report_changes_no_sum_before_or_after_the_genuine_one() {
-    let genuine = mail(&report("r1", &[("192.0.2.1", 10)]), "dkim=pass header.d=reporter.example");
-    let forged = mail(&report("r1", &[("203.0.113.9", 9999)]), "dkim=fail header.d=evil.example");
+    let genuine = mail(
+        &report("r1", &[("192.0.2.1", 10)]),
+        "dkim=pass header.d=reporter.example",
+    );
+    let forged = mail(
+        &report("r1", &[("203.0.113.9", 9999)]),
+        "dkim=fail header.d=evil.example",
+    );
     for order in [["forged.eml", "genuine.eml"], ["genuine.eml", "forged.eml"]] {
         let world = World::new(BELIEVE);
         world.write("genuine.eml", &genuine);
         world.write("forged.eml", &forged);
         let first = world.ingest(order[0]);
-        assert_eq!((&first["stored"]["aggregate"], &first["conflicts"]), (&1.into(), &0.into()));
+        assert_eq!(
+            (&first["stored"]["aggregate"], &first["conflicts"]),
+            (&1.into(), &0.into())
+        );
         let second = world.ingest(order[1]);
-        assert_eq!((&second["stored"]["aggregate"], &second["conflicts"]), (&0.into(), &1.into()));
+        assert_eq!(
+            (&second["stored"]["aggregate"], &second["conflicts"]),
+            (&0.into(), &1.into())
+        );
         assert_eq!(world.messages(), 10, "{order:?}");
         // Both are kept whole, and neither is news again.
-        assert_eq!(world.number("SELECT sum(count) FROM v_records_all"), 10 + 9999);
+        assert_eq!(
+            world.number("SELECT sum(count) FROM v_records_all"),
+            10 + 9999
+        );
         for name in order {
             assert_eq!(world.ingest(name)["duplicates"], 1);
         }
@@ -131,7 +146,11 @@ fn a_forged_report_changes_no_sum_before_or_after_the_genuine_one() {
             let row = rows.iter().find(|row| row["counted"] == counted).unwrap();
             row["report"].to_string()
         };
-        assert!(world.text(&["report", "domains"]).contains("postwatch db resolve"));
+        assert!(
+            world
+                .text(&["report", "domains"])
+                .contains("postwatch db resolve")
+        );
         world.text(&["db", "resolve", &id(false)]);
         assert_eq!(world.messages(), 9999);
         world.text(&["db", "resolve", &id(true)]);
@@ -161,7 +180,10 @@ fn a_report_counts_once_however_it_comes() {
     world.write("c.eml", mail(&xml, "none"));
     world.write(
         "d.mbox",
-        format!("From x@y.example Thu Oct  9 09:00:00 2025\n{}\n", mail(&xml, "none").replace('\r', "")),
+        format!(
+            "From x@y.example Thu Oct  9 09:00:00 2025\n{}\n",
+            mail(&xml, "none").replace('\r', "")
+        ),
     );
     assert_eq!(world.ingest("a.xml")["stored"]["aggregate"], 1);
     for again in ["a.xml", "b.xml", "c.eml", "d.mbox", "."] {
@@ -174,7 +196,10 @@ fn a_report_counts_once_however_it_comes() {
     for (n, (from, to)) in [
         ("1760000000", "1760086400"),
         ("reporter.example", "other.example"),
-        ("<domain>example.org</domain><p>", "<domain>example.net</domain><p>"),
+        (
+            "<domain>example.org</domain><p>",
+            "<domain>example.net</domain><p>",
+        ),
         ("<org_name>Reporter", "<org_name>Somebody"),
     ]
     .into_iter()
@@ -189,12 +214,18 @@ fn a_report_counts_once_however_it_comes() {
 #[test]
 fn a_better_reading_replaces_a_partial_one() {
     let world = World::new("");
-    let whole = report("r1", &[("192.0.2.1", 1), ("192.0.2.2", 2), ("192.0.2.3", 4)]);
+    let whole = report(
+        "r1",
+        &[("192.0.2.1", 1), ("192.0.2.2", 2), ("192.0.2.3", 4)],
+    );
     let cut = whole.find("192.0.2.3").unwrap();
     world.write("cut.xml", &whole[..cut]);
     world.write("whole.xml", &whole);
     let counts = world.ingest("cut.xml");
-    assert_eq!((&counts["stored"]["aggregate"], &counts["records"]), (&1.into(), &2.into()));
+    assert_eq!(
+        (&counts["stored"]["aggregate"], &counts["records"]),
+        (&1.into(), &2.into())
+    );
     assert_eq!(world.messages(), 3);
     assert!(world.text(&["quarantine", "list"]).contains("read in part"));
     assert_eq!(world.ingest("whole.xml")["stored"]["aggregate"], 1);
@@ -210,7 +241,8 @@ fn a_better_reading_replaces_a_partial_one() {
 fn what_cannot_be_read_is_kept_whole_once_and_can_be_read_later() {
     let world = World::new("[limits]\nrecords = 2\ndocument = \"2KiB\"\n");
     // Over the document cap before its metadata ends.
-    let xml = report("r1", &[("192.0.2.1", 1)]).replace("<feedback>", &format!("<feedback>{}", " ".repeat(3000)));
+    let xml = report("r1", &[("192.0.2.1", 1)])
+        .replace("<feedback>", &format!("<feedback>{}", " ".repeat(3000)));
     let mail = mail(&xml, "none");
     world.write("large.eml", &mail);
     let counts = world.ingest("large.eml");
@@ -222,7 +254,10 @@ fn what_cannot_be_read_is_kept_whole_once_and_can_be_read_later() {
     let list: Value =
         serde_json::from_str(&world.text(&["quarantine", "list", "--format", "json"])).unwrap();
     let row = &list["rows"][0];
-    assert!(row["reason"].as_str().unwrap().contains("limits.document"), "{row}");
+    assert!(
+        row["reason"].as_str().unwrap().contains("limits.document"),
+        "{row}"
+    );
     let id = row["id"].to_string();
     let shown = world.run(&["quarantine", "show", &id]);
     assert_eq!(shown.stdout, mail.as_bytes(), "byte for byte");
@@ -237,7 +272,10 @@ fn what_cannot_be_read_is_kept_whole_once_and_can_be_read_later() {
     assert_eq!(world.number("SELECT count(*) FROM raw_message"), 0);
 
     // Dropped is gone for good.
-    world.write("bad.eml", "Content-Type: application/tlsrpt+gzip\n\nnothing\n");
+    world.write(
+        "bad.eml",
+        "Content-Type: application/tlsrpt+gzip\n\nnothing\n",
+    );
     world.ingest("bad.eml");
     let id = world.number("SELECT id FROM quarantine").to_string();
     world.text(&["quarantine", "drop", &id]);
@@ -249,12 +287,18 @@ fn what_cannot_be_read_is_kept_whole_once_and_can_be_read_later() {
 #[test]
 fn a_full_quarantine_makes_mail_wait_and_names_it() {
     let world = World::new("[limits]\nquarantine = 10\n");
-    world.write("bad.eml", "Content-Type: application/tlsrpt+gzip\n\nnothing\n");
+    world.write(
+        "bad.eml",
+        "Content-Type: application/tlsrpt+gzip\n\nnothing\n",
+    );
     world.write("good.xml", report("r1", &[("192.0.2.1", 1)]));
     let output = world.run(&["ingest", ".", "--format", "json"]);
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("bad.eml") && said.contains("limits.quarantine"), "{said}");
+    assert!(
+        said.contains("bad.eml") && said.contains("limits.quarantine"),
+        "{said}"
+    );
     assert_eq!(world.number("SELECT count(*) FROM quarantine"), 0);
     assert_eq!(world.messages(), 1, "what follows is stored");
 }
@@ -302,21 +346,34 @@ fn the_database_is_private_and_only_its_own_path_opens_it() {
             .current_dir(world.dir.path())
             .output()
             .unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+        (
+            output.status.code(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
     };
     std::os::unix::fs::symlink("x.db", world.path("link.db")).unwrap();
     assert_eq!(elsewhere("link.db").0, Some(5));
     assert_eq!(elsewhere("missing.db").0, Some(5));
-    fs::write(world.path("text.db"), "no database at all, but long enough to be taken for one").unwrap();
+    fs::write(
+        world.path("text.db"),
+        "no database at all, but long enough to be taken for one",
+    )
+    .unwrap();
     assert!(elsewhere("text.db").1.contains("not a Postwatch database"));
-    Connection::open(world.path("other.db")).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+    Connection::open(world.path("other.db"))
+        .unwrap()
+        .execute_batch("CREATE TABLE t (x)")
+        .unwrap();
     assert!(elsewhere("other.db").1.contains("not a Postwatch database"));
     let newer = Connection::open(world.path("copy.db")).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let (code, said) = elsewhere("copy.db");
     assert_eq!(code, Some(5));
-    assert!(said.contains("has schema 99") && said.contains("hint: use the newer"), "{said}");
+    assert!(
+        said.contains("has schema 99") && said.contains("hint: use the newer"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -336,10 +393,19 @@ fn recipients_are_hashed_where_that_is_asked_for() {
          Action: failed\nStatus: 5.1.1\nDiagnostic-Code: smtp; 550 <someone@isp.example> unknown\n",
     );
     let counts = world.ingest(".");
-    assert_eq!((&counts["stored"]["complaint"], &counts["stored"]["bounce"]), (&1.into(), &1.into()));
-    world.conn().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    assert_eq!(
+        (&counts["stored"]["complaint"], &counts["stored"]["bounce"]),
+        (&1.into(), &1.into())
+    );
+    world
+        .conn()
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")
+        .unwrap();
     let file = fs::read(world.path("x.db")).unwrap();
-    assert!(!file.windows(7).any(|window| window == b"someone"), "the address is in the file");
+    assert!(
+        !file.windows(7).any(|window| window == b"someone"),
+        "the address is in the file"
+    );
     assert_eq!(
         world.number("SELECT count(*) FROM v_bounces WHERE recipient LIKE '%@isp.example'"),
         1
@@ -350,9 +416,17 @@ fn recipients_are_hashed_where_that_is_asked_for() {
 fn content(path: &Path) -> Vec<String> {
     let conn = Connection::open(path).unwrap();
     let mut all = Vec::new();
-    for view in ["v_records_all", "v_complaints_all", "v_tls_all", "v_bounces_all"] {
+    for view in [
+        "v_records_all",
+        "v_complaints_all",
+        "v_tls_all",
+        "v_bounces_all",
+    ] {
         let mut select = conn.prepare(&format!("SELECT * FROM {view}")).unwrap();
-        let names: Vec<String> = select.column_names().iter().map(|name| (*name).to_owned()).collect();
+        let names: Vec<String> = select
+            .column_names()
+            .map(|name| (*name).to_owned())
+            .collect();
         let mut rows = select.query([]).unwrap();
         while let Some(row) = rows.next().unwrap() {
             let cells: Vec<String> = names
@@ -373,14 +447,29 @@ fn killed_at_any_moment_the_next_run_ends_in_the_same_database() {
     let world = World::new("");
     fs::create_dir(world.path("mail")).unwrap();
     for n in 0..400 {
-        let rows: Vec<(String, u32)> =
-            (0..1 + n % 90).map(|i| (format!("198.51.100.{}", (n * 7 + i) % 250), n + i)).collect();
-        let rows: Vec<(&str, u32)> = rows.iter().map(|(ip, count)| (ip.as_str(), *count)).collect();
-        world.write(&format!("mail/{n:03}.eml"), mail(&report(&format!("r{n}"), &rows), "none"));
+        let rows: Vec<(String, u32)> = (0..1 + n % 90)
+            .map(|i| (format!("198.51.100.{}", (n * 7 + i) % 250), n + i))
+            .collect();
+        let rows: Vec<(&str, u32)> = rows
+            .iter()
+            .map(|(ip, count)| (ip.as_str(), *count))
+            .collect();
+        world.write(
+            &format!("mail/{n:03}.eml"),
+            mail(&report(&format!("r{n}"), &rows), "none"),
+        );
     }
     let start = |db: &str| {
         Command::new(PROGRAM)
-            .args(["ingest", "mail", "-q", "--config", "postwatch.toml", "--db", db])
+            .args([
+                "ingest",
+                "mail",
+                "-q",
+                "--config",
+                "postwatch.toml",
+                "--db",
+                db,
+            ])
             .current_dir(world.dir.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -393,7 +482,9 @@ fn killed_at_any_moment_the_next_run_ends_in_the_same_database() {
     assert!(calm.len() > 10_000);
     // The journal grows as it goes: the moment of each kill is a size of it.
     let mut killed = 0;
-    for size in [0_u64, 4_096, 40_000, 100_000, 200_000, 400_000, 800_000, 1_200_000] {
+    for size in [
+        0_u64, 4_096, 40_000, 100_000, 200_000, 400_000, 800_000, 1_200_000,
+    ] {
         let mut child = start("killed.db");
         loop {
             let now = fs::metadata(world.path("killed.db-wal")).map_or(0, |meta| meta.len());

@@ -93,7 +93,11 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
             return (ExitCode::Database, error.hint());
         }
         if let Some(error) = cause.downcast_ref::<query::Error>() {
-            let code = if error.is_usage() { ExitCode::Usage } else { ExitCode::Database };
+            let code = if error.is_usage() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Database
+            };
             return (code, None);
         }
     }

@@ -61,8 +61,18 @@ impl<W: Write> Writer<W> {
 
 /// Writes the rows of an answer.
 pub fn answer(answer: &Answer, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let mut writer = Writer::new(out, &answer.columns, style)?;
-    for row in &answer.rows {
+    rows(&answer.columns, &answer.rows, style, out)
+}
+
+/// Writes plain rows.
+pub fn rows(
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    style: Style,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let mut writer = Writer::new(out, columns, style)?;
+    for row in rows {
         writer.row(row)?;
     }
     writer.finish()

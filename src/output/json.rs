@@ -104,12 +104,30 @@ pub fn answer(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         .iter()
         .map(|(column, cell)| (column.name, cell));
     object(std::iter::once(("rows", &rows)).chain(totals), out)?;
+    list(&answer.columns, &answer.rows, out)?;
+    writeln!(out, ",\"truncated\":{}}}", answer.truncated)
+}
+
+/// Writes plain rows as one document: `{kind, rows}`, a row a line.
+pub fn rows(
+    kind: &str,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    out.write_all(b"{\"kind\":")?;
+    value(kind, out)?;
+    list(columns, rows, out)?;
+    out.write_all(b"}\n")
+}
+
+fn list(columns: &[Column], rows: &[Vec<Cell>], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(b",\"rows\":[")?;
-    for (n, cells) in answer.rows.iter().enumerate() {
+    for (n, cells) in rows.iter().enumerate() {
         out.write_all(if n > 0 { b",\n" } else { b"\n" })?;
-        row(&answer.columns, cells, out)?;
+        row(columns, cells, out)?;
     }
-    writeln!(out, "\n],\"truncated\":{}}}", answer.truncated)
+    out.write_all(b"\n]")
 }
 
 #[cfg(test)]

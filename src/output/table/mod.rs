@@ -10,7 +10,7 @@ use chrono::DateTime;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::message::text;
-use crate::query::{Answer, Cell, Filter, Kind, Summary};
+use crate::query::{Answer, Cell, Column, Filter, Kind, Summary};
 use grid::shown;
 
 /// What the table is for.
@@ -79,6 +79,16 @@ pub fn summary(summary: &Summary, look: Look, out: &mut dyn Write) -> io::Result
         writeln!(out, "\n{line}")?;
     }
     Ok(())
+}
+
+/// Writes plain rows under a header line.
+pub fn rows(
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    look: Look,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    grid::write(columns, rows, look, out)
 }
 
 fn body(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()> {
