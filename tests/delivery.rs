@@ -103,6 +103,9 @@ impl Postfix {
                  local_transport = error:nothing is local\n\
                  alias_maps =\n\
                  message_size_limit = 100000000\n\
+                 queue_run_delay = 1s\n\
+                 minimal_backoff_time = 1s\n\
+                 maximal_backoff_time = 1s\n\
                  postwatch_destination_recipient_limit = 1\n",
                 at("spool"),
                 at("lib"),

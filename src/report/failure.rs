@@ -228,7 +228,10 @@ impl Failure {
             _ => None,
         };
         match name {
-            "sender domain" => complaint.reported_domain.push(value.to_ascii_lowercase()),
+            "sender domain" => {
+                let domain = clip(value).to_ascii_lowercase();
+                complaint.reported_domain.push(domain);
+            }
             "sender ip address" => {
                 complaint.source_ip = ip(value);
                 if complaint.source_ip.is_none() {

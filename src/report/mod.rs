@@ -51,6 +51,10 @@ pub struct Item {
 }
 
 /// What an [`Item`] is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "items are handed on one by one, and most are aggregate reports"
+)]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Content {
     /// A DMARC aggregate report (RFC 7489 appendix C, RFC 9990).

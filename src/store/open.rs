@@ -58,10 +58,23 @@ pub enum Error {
     NoEntry(String),
     /// SQLite's own.
     #[error("{}", describe(.0))]
-    Sqlite(#[from] rusqlite::Error),
+    Sqlite(rusqlite::Error),
     /// A mail that was to be kept could not be read again.
     #[error("failed to read the message again: {0}")]
-    Raw(#[from] io::Error),
+    Raw(io::Error),
+}
+
+// By hand, because the derived ones would make these the source too, and say everything twice.
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Raw(error)
+    }
 }
 
 fn describe(error: &rusqlite::Error) -> String {

@@ -90,9 +90,10 @@ fn read_from<'a>(
         };
         problems.append(head.problems);
         walk = Walk::new(Part::Records, limits, to);
-        result = walk
-            .hand_over(metadata)
-            .and_then(|()| drive(open, &mut walk));
+        result = walk.hand_over(metadata).and_then(|metadata| {
+            walk.metadata = Some(metadata);
+            drive(open, &mut walk)
+        });
     }
     conclude(walk, result, problems)
 }
@@ -104,42 +105,36 @@ fn conclude(mut walk: Walk<'_>, result: Result<(), End>, problems: &mut Problems
         _ => {}
     }
     let why = cut_short(&walk, result);
-    if walk.metadata.is_none() {
-        let handed = match walk.head.build(&mut walk.problems) {
-            Ok(metadata) => walk.hand_over(metadata),
+    let mut metadata = match walk.metadata.take() {
+        Some(metadata) => metadata,
+        None => match walk.head.build(&mut walk.problems) {
+            Ok(metadata) => match walk.hand_over(metadata) {
+                Ok(metadata) => metadata,
+                Err(_) => return Outcome::Broken,
+            },
             Err(missing) => {
                 problems.append(walk.problems);
                 return unreadable(why, missing);
             }
-        };
-        if handed.is_err() {
-            return Outcome::Broken;
-        }
+        },
+    };
+    if metadata.version.is_none() {
+        metadata.version = walk.head.version;
     }
     problems.append(walk.problems);
     let complete = walk.closed;
     if let Some(why) = why {
-        problems.add(
-            if complete {
-                "after </feedback>"
-            } else {
-                "feedback"
-            },
-            why,
-        );
+        let place = if complete {
+            "after </feedback>"
+        } else {
+            "feedback"
+        };
+        problems.add(place, why);
     }
-    match walk.metadata {
-        Some(mut metadata) => {
-            if metadata.version.is_none() {
-                metadata.version = walk.head.version;
-            }
-            Outcome::Read {
-                metadata,
-                count: walk.count,
-                complete,
-            }
-        }
-        None => Outcome::Foreign,
+    Outcome::Read {
+        metadata,
+        count: walk.count,
+        complete,
     }
 }
 

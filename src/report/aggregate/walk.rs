@@ -1,6 +1,8 @@
 //! The elements of a report as they open and close: a short stack, and what to do where the tags do
 //! not fit together.
 
+use std::ops::ControlFlow;
+
 use compact_str::CompactString;
 
 use super::elements::{HeadField, Place};
@@ -376,7 +378,7 @@ impl<'a> Walk<'a> {
             let Ok(metadata) = self.head.build(&mut self.problems) else {
                 return Err(End::NeedsHead);
             };
-            self.hand_over(metadata)?;
+            self.metadata = Some(self.hand_over(metadata)?);
         }
         if self.number >= self.limits.records {
             return Err(End::Early(format!(
@@ -390,13 +392,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Gives the receiver the metadata.
-    pub(super) fn hand_over(&mut self, metadata: Metadata) -> Result<(), End> {
-        let flow = self.to.start(&metadata);
-        self.metadata = Some(Box::new(metadata));
-        if flow.is_break() {
-            return Err(End::Broken);
+    pub(super) fn hand_over(&mut self, metadata: Metadata) -> Result<Box<Metadata>, End> {
+        match self.to.start(&metadata) {
+            ControlFlow::Continue(()) => Ok(Box::new(metadata)),
+            ControlFlow::Break(()) => Err(End::Broken),
         }
-        Ok(())
     }
 }
 

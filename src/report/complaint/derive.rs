@@ -168,24 +168,22 @@ fn mail_from(shape: Shape, block: &[u8]) -> Option<(String, &'static str)> {
         let address = bare_address(&field.value()).to_owned();
         (microsoft && address.contains('@')).then_some((address, "X-SID-PRA"))
     };
-    let mailfrom = || {
-        let address = smtp_mailfrom(block)?;
-        address
-            .contains('@')
-            .then_some((address, "Authentication-Results"))
-    };
-    sid_pra().or_else(mailfrom)
+    sid_pra().or_else(|| {
+        let address = smtp_mailfrom(block, |text| text.contains('@'))?;
+        Some((address, "Authentication-Results"))
+    })
 }
 
-/// The first `smtp.mailfrom=` in Authentication-Results: an address, or a domain alone.
-fn smtp_mailfrom(block: &[u8]) -> Option<String> {
+/// The first `smtp.mailfrom=` in Authentication-Results that is wanted: some write an address, some
+/// a domain alone.
+fn smtp_mailfrom(block: &[u8], wanted: impl Fn(&str) -> bool) -> Option<String> {
     headers::fields(block)
         .filter(|field| field.is("Authentication-Results"))
         .find_map(|field| {
             let value = field.value();
-            let address = value_after(&value, "smtp.mailfrom=")?;
-            let address = bare_address(address.trim_matches('"'));
-            (!address.is_empty()).then(|| address.to_owned())
+            let text = value_after(&value, "smtp.mailfrom=")?;
+            let text = bare_address(text.trim_matches('"'));
+            wanted(text).then(|| text.to_owned())
         })
 }
 
@@ -213,9 +211,11 @@ fn reported_domain(complaint: &Complaint, block: &[u8]) -> Option<(String, Strin
         let from = complaint.derived.get("original_mail_from").cloned();
         return Some((domain, from.unwrap_or("Original-Mail-From".to_owned())));
     }
-    let domain = smtp_mailfrom(block)?.to_ascii_lowercase();
-    let plain = domain.contains('.') && !domain.contains('@');
-    plain.then(|| (domain, "Authentication-Results".to_owned()))
+    let domain = smtp_mailfrom(block, |text| text.contains('.') && !text.contains('@'))?;
+    Some((
+        domain.to_ascii_lowercase(),
+        "Authentication-Results".to_owned(),
+    ))
 }
 
 /// What follows `key` (lower case), up to a blank, `;`, `)` or `,`.
@@ -487,6 +487,12 @@ mod tests {
         );
         assert_eq!(complaint.original_mail_from, None);
         assert_eq!(complaint.reported_domain, ["b.example"]);
+        let complaint = filled(
+            Shape::Arf,
+            "Authentication-Results: a; spf=pass smtp.mailfrom=b.example\n\
+             Authentication-Results: c; spf=pass smtp.mailfrom=a@b.example\n",
+        );
+        assert_eq!(complaint.original_mail_from.as_deref(), Some("a@b.example"));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::leaf::base64_only;
 use super::{digest, item, quarantined};
 use crate::message::scan::scan;
 use crate::message::unpack::Budget;
@@ -16,8 +17,8 @@ use crate::report::{Bounce, Content, Digest, Failure, Item, Visitor, bounce};
 
 /// How deep encoded messages may stand in one another.
 const MAX_ENCODED: u32 = 10;
-/// How deep parts may stand in one another, over all of those.
-const MAX_LEVELS: u32 = 100;
+/// How deep parts may stand in one another, over all of those; twice what a scan lets through.
+const MAX_LEVELS: u32 = 200;
 
 /// Walks one mail or file.
 pub(super) struct Walker<'w> {
@@ -43,6 +44,8 @@ pub(super) struct At<'m> {
     level: u32,
     /// How many encoded messages are around it.
     encoded: u32,
+    /// Whether a multipart around it, in the same message, says that it is a feedback report.
+    in_report: bool,
 }
 
 impl At<'_> {
@@ -51,6 +54,7 @@ impl At<'_> {
         prefix: "",
         level: 0,
         encoded: 0,
+        in_report: false,
     };
 
     const fn deeper(self) -> Self {
@@ -77,12 +81,13 @@ impl At<'_> {
 }
 
 /// The message that a report is about, as it is enclosed.
-struct Enclosed<'a> {
+struct Enclosed<'p, 'a> {
+    part: &'p Part<'a>,
     /// All of it.
     raw: Cow<'a, [u8]>,
 }
 
-impl Enclosed<'_> {
+impl Enclosed<'_, '_> {
     fn header(&self) -> &[u8] {
         headers::split(self.raw.trim_ascii_start()).0
     }
@@ -158,7 +163,12 @@ impl<'w> Walker<'w> {
             let complaint = Content::Complaint(Box::new(jmrp::original(header)));
             return self.report(at.path(root), digest, complaint, Notes::default());
         }
-        self.part(root, At { header, ..at });
+        let at = At {
+            header,
+            in_report: false,
+            ..at
+        };
+        self.part(root, at);
     }
 
     fn part(&mut self, part: &Part<'_>, at: At<'_>) {
@@ -182,15 +192,11 @@ impl<'w> Walker<'w> {
                 self.feedback(child, Some(&feedback), original.as_ref(), at);
             }
         }
-        if is_feedback_report(part) && !holds_feedback(part) {
-            // Since 2021 JMRP says that it is a feedback report, and has no such part.
-            let first = children.len();
-            if let Some(original) = take_original(children, first, &mut taken) {
-                if jmrp::is_attachment(at.header, original.header()) {
-                    self.jmrp_attachment(part, &original.raw, original.header(), at);
-                } else {
-                    self.feedback(part, None, Some(&original), at);
-                }
+        let mut at = at;
+        if is_feedback_report(part) && !at.in_report {
+            at.in_report = true;
+            if !holds_feedback(part) {
+                self.without_feedback(children, &mut taken, at);
             }
         }
         for (index, child) in children.iter().enumerate() {
@@ -202,6 +208,18 @@ impl<'w> Walker<'w> {
         for (child, taken) in children.iter().zip(taken) {
             if !taken {
                 self.part(child, at);
+            }
+        }
+    }
+
+    /// A multipart that says that it is a feedback report, and has no such part: JMRP since 2021,
+    /// or somebody's whose message is worth keeping all the same.
+    fn without_feedback(&mut self, children: &[Part<'_>], taken: &mut [bool], at: At<'_>) {
+        if let Some(original) = take_original(children, children.len(), taken) {
+            if jmrp::is_attachment(at.header, original.header()) {
+                self.jmrp_attachment(original.part, &original.raw, original.header(), at);
+            } else {
+                self.feedback(original.part, None, Some(&original), at);
             }
         }
     }
@@ -236,13 +254,15 @@ impl<'w> Walker<'w> {
             Err(refusal) => return self.quarantine(Some(path), refusal.to_string()),
         };
         let message = Message::parse(&mended, self.options);
+        if jmrp::is_attachment(at.header, message.header) {
+            return self.jmrp_attachment(part, &mended, message.header, at);
+        }
         let at = At {
-            header: at.header,
             prefix: &path,
-            level: at.level,
             encoded: at.encoded + 1,
+            ..at
         };
-        self.embedded(&message.root, &mended, message.header, &message.root, at);
+        self.message(&mended, message.header, &message.root, at);
     }
 
     fn leaf(&mut self, part: &Part<'_>, leaf: &Leaf<'_>, at: At<'_>) {
@@ -268,7 +288,7 @@ impl<'w> Walker<'w> {
         &mut self,
         part: &Part<'_>,
         feedback: Option<&[u8]>,
-        original: Option<&Enclosed<'_>>,
+        original: Option<&Enclosed<'_, '_>>,
         at: At<'_>,
     ) {
         let mut notes = Notes::default();
@@ -296,7 +316,7 @@ impl<'w> Walker<'w> {
         self.report(at.path(part), digest, content, Notes::default());
     }
 
-    fn bounce(&mut self, part: &Part<'_>, original: Option<&Enclosed<'_>>, at: At<'_>) {
+    fn bounce(&mut self, part: &Part<'_>, original: Option<&Enclosed<'_, '_>>, at: At<'_>) {
         let Body::Leaf(leaf) = &part.body else {
             return;
         };
@@ -332,27 +352,20 @@ pub(super) fn message_id(header: &[u8]) -> String {
 
 /// The decoded bytes of a part that is a feedback report, by its media type or by its looks.
 fn feedback_part<'a>(part: &Part<'a>) -> Option<Cow<'a, [u8]>> {
-    let Body::Leaf(Leaf::Encoded { raw, .. }) = &part.body else {
+    let Body::Leaf(leaf @ Leaf::Encoded { raw, .. }) = &part.body else {
         return None;
     };
-    let Body::Leaf(leaf) = &part.body else {
+    let may_be = is_feedback(part)
+        || (raw.len() <= headers::MAX_BLOCK && !is_original(part) && !is_delivery_status(part));
+    if !may_be {
         return None;
-    };
-    if is_feedback(part) {
-        let bytes = leaf.bytes()?;
-        return Some(match super::leaf::base64_only(&bytes) {
-            Some(decoded) => Cow::Owned(decoded),
-            None => bytes,
-        });
     }
-    let may_be = raw.len() <= headers::MAX_BLOCK
-        && !is_original(part)
-        && !is_delivery_status(part)
-        && !part.media_type.starts_with("image/");
-    may_be
-        .then(|| leaf.bytes())
-        .flatten()
-        .filter(|bytes| looks_like_feedback(bytes))
+    let bytes = leaf.bytes()?;
+    let bytes = match base64_only(&bytes) {
+        Some(decoded) => Cow::Owned(decoded),
+        None => bytes,
+    };
+    (is_feedback(part) || looks_like_feedback(&bytes)).then_some(bytes)
 }
 
 fn is_feedback(part: &Part<'_>) -> bool {
@@ -412,20 +425,23 @@ fn take_original<'p, 'a>(
     children: &'p [Part<'a>],
     index: usize,
     taken: &mut [bool],
-) -> Option<Enclosed<'a>>
-where
-    'a: 'p,
-{
+) -> Option<Enclosed<'p, 'a>> {
     if let Some(own) = taken.get_mut(index) {
         *own = true;
     }
-    let order = || (index + 1..children.len()).chain(0..index.min(children.len()));
-    let direct = order().find_map(|at| {
-        let child = children.get(at)?;
-        (!*taken.get(at)? && is_original(child)).then_some((at, enclosed(child)?))
-    });
+    let free = || {
+        (index + 1..children.len())
+            .chain(0..index.min(children.len()))
+            .filter_map(|at| Some((at, children.get(at)?)))
+    };
+    let untaken = |at: usize| taken.get(at).is_some_and(|taken| !taken);
+    let direct = free()
+        .filter(|(at, child)| untaken(*at) && is_original(child))
+        .find_map(|(at, child)| Some((at, enclosed(child)?)));
     let (at, original) = direct.or_else(|| {
-        order().find_map(|at| (!*taken.get(at)?).then_some((at, nested(children.get(at)?)?)))
+        free()
+            .filter(|(at, _)| untaken(*at))
+            .find_map(|(at, child)| Some((at, nested(child)?)))
     })?;
     if let Some(its) = taken.get_mut(at) {
         *its = true;
@@ -433,7 +449,7 @@ where
     Some(original)
 }
 
-fn nested<'a>(part: &Part<'a>) -> Option<Enclosed<'a>> {
+fn nested<'p, 'a>(part: &'p Part<'a>) -> Option<Enclosed<'p, 'a>> {
     match &part.body {
         Body::Multipart(children) => children.iter().find_map(nested),
         _ if is_original(part) => enclosed(part),
@@ -441,11 +457,11 @@ fn nested<'a>(part: &Part<'a>) -> Option<Enclosed<'a>> {
     }
 }
 
-fn enclosed<'a>(part: &Part<'a>) -> Option<Enclosed<'a>> {
+fn enclosed<'p, 'a>(part: &'p Part<'a>) -> Option<Enclosed<'p, 'a>> {
     let raw = match &part.body {
         Body::Message { raw, .. } => Cow::Borrowed(*raw),
         Body::Leaf(leaf) => leaf.bytes()?,
         Body::Multipart(_) => return None,
     };
-    Some(Enclosed { raw })
+    Some(Enclosed { part, raw })
 }
