@@ -50,9 +50,10 @@ impl<W: Write> Writer<W> {
                 Cell::Text(_) | Cell::List(_) if !self.style.raw => guarded(&text),
                 _ => Cow::Borrowed(text.as_ref()),
             };
-            let shown = match self.style.terminal {
-                true => super::inert(&safe),
-                false => Cow::Borrowed(safe.as_ref()),
+            let shown = if self.style.terminal {
+                super::inert(&safe)
+            } else {
+                Cow::Borrowed(safe.as_ref())
             };
             self.csv.write_field(shown.as_bytes()).map_err(error)?;
         }

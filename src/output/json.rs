@@ -1,6 +1,7 @@
 //! JSON: a document for an answer, an object a line for rows.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
@@ -21,7 +22,9 @@ fn escaped(text: &str) -> Cow<'_, str> {
     for c in text.chars() {
         match inert(c.encode_utf8(&mut [0; 4])) {
             Cow::Borrowed(_) => out.push(c),
-            Cow::Owned(_) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            Cow::Owned(_) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
         }
     }
     Cow::Owned(out)
