@@ -1,16 +1,17 @@
 //! `export`: rows, one by one, to standard output or a file.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use rusqlite::Connection;
 use tempfile::NamedTempFile;
 
-use super::args::{Csv, Export, ExportFormat, ExportKind};
+use super::args::{Export, ExportFormat, ExportKind};
 use super::report::{filter, limit, open, sort, style};
 use super::{ExitCode, Global};
+use crate::output::csv::Style;
 use crate::output::{csv, json};
 use crate::query::{self, Rows};
 
@@ -23,11 +24,23 @@ pub(super) fn run(args: &Export, global: &Global, out: &mut dyn Write) -> anyhow
     };
     let conn = open(global)?;
     match &args.output {
-        None => write(&conn, &rows, args.format, args.csv, out)?,
+        None => write(
+            &conn,
+            &rows,
+            args.format,
+            style(args.csv, io::stdout().is_terminal()),
+            out,
+        )?,
         Some(path) => {
             let mut file = Target::open(path)
                 .with_context(|| format!("failed to write {}", path.display()))?;
-            write(&conn, &rows, args.format, args.csv, file.writer())?;
+            write(
+                &conn,
+                &rows,
+                args.format,
+                style(args.csv, false),
+                file.writer(),
+            )?;
             file.keep()
                 .with_context(|| format!("failed to write {}", path.display()))?;
         }
@@ -39,13 +52,13 @@ fn write(
     conn: &Connection,
     rows: &Rows,
     format: ExportFormat,
-    how: Csv,
+    style: Style,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let columns = rows.columns()?;
     match format {
         ExportFormat::Csv => {
-            let mut writer = csv::Writer::new(out, &columns, style(how))?;
+            let mut writer = csv::Writer::new(out, &columns, style)?;
             query::export(conn, rows, |cells| -> anyhow::Result<()> {
                 Ok(writer.row(cells)?)
             })?;

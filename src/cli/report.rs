@@ -39,7 +39,7 @@ pub(super) fn run(args: &Report, global: &Global, out: &mut dyn Write) -> anyhow
         Format::Table => table::answer(&answer, look(global), out)?,
         Format::Json => json::answer(&answer, out)?,
         Format::Csv => {
-            csv::answer(&answer, style(args.csv), out)?;
+            csv::answer(&answer, style(args.csv, io::stdout().is_terminal()), out)?;
             if answer.truncated > 0 && !global.quiet {
                 let rows = count(answer.truncated);
                 let text = format!("{rows} more rows are not printed (--limit 0 prints all)");
@@ -76,10 +76,11 @@ pub(super) fn look(global: &Global) -> Look {
     }
 }
 
-pub(super) fn style(csv: Csv) -> Style {
+pub(super) fn style(csv: Csv, terminal: bool) -> Style {
     Style {
         bom: csv.bom,
         raw: csv.raw,
+        terminal,
     }
 }
 

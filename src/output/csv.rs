@@ -13,6 +13,8 @@ pub struct Style {
     pub bom: bool,
     /// Leave text that a spreadsheet would run as it is.
     pub raw: bool,
+    /// Leave out what a terminal would act on.
+    pub terminal: bool,
 }
 
 /// Writes row by row.
@@ -45,10 +47,15 @@ impl<W: Write> Writer<W> {
         for cell in cells {
             let text = text(cell);
             let safe = match cell {
-                Cell::Text(_) | Cell::List(_) if !self.style.raw => inert(&text),
+                Cell::Text(_) | Cell::List(_) if !self.style.raw => guarded(&text),
                 _ => Cow::Borrowed(text.as_ref()),
             };
-            self.csv.write_field(safe.as_bytes()).map_err(error)?;
+            let shown = if self.style.terminal {
+                super::inert(&safe)
+            } else {
+                Cow::Borrowed(safe.as_ref())
+            };
+            self.csv.write_field(shown.as_bytes()).map_err(error)?;
         }
         self.csv.write_record(None::<&[u8]>).map_err(error)
     }
@@ -105,7 +112,7 @@ fn text(cell: &Cell) -> Cow<'_, str> {
 }
 
 /// Keeps a spreadsheet from running a text; taking away the first `'` gives the text back.
-fn inert(text: &str) -> Cow<'_, str> {
+fn guarded(text: &str) -> Cow<'_, str> {
     let first = text.trim_start_matches(' ').chars().next();
     match first {
         Some('=' | '+' | '-' | '@' | '\'' | '\t' | '\r' | '\n') => Cow::Owned(format!("'{text}")),
@@ -144,7 +151,7 @@ mod tests {
             assert_eq!(safe, format!("a\r\n'{bad}\r\n"));
             let raw = Style {
                 raw: true,
-                bom: false,
+                ..Style::default()
             };
             assert_eq!(written(&[text(bad)], raw), format!("a\r\n{bad}\r\n"));
         }
@@ -182,9 +189,22 @@ mod tests {
     fn a_byte_order_mark_stands_first() {
         let bom = Style {
             bom: true,
-            raw: false,
+            ..Style::default()
         };
         assert_eq!(written(&[Cell::Null], bom), "\u{feff}a\r\n\"\"\r\n");
+    }
+
+    #[test]
+    fn nothing_acts_on_a_terminal() {
+        let terminal = Style {
+            terminal: true,
+            ..Style::default()
+        };
+        let cells = [text("\u{1b}[2J"), Cell::Json("[\"\u{9b}2J\"]".into())];
+        assert_eq!(
+            written(&cells, terminal),
+            "a,b\r\n\u{fffd}[2J,\"[\"\"\u{fffd}2J\"\"]\"\r\n"
+        );
     }
 
     #[test]

@@ -1,20 +1,44 @@
 //! JSON: a document for an answer, an object a line for rows.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::{fraction, time};
+use super::{fraction, inert, time};
 use crate::query::{Answer, Cell, Column};
 
 fn value<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
 }
 
+/// JSON text in which what a terminal would act on is escaped; it stands in strings only.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if let Cow::Borrowed(text) = inert(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match inert(c.encode_utf8(&mut [0; 4])) {
+            Cow::Borrowed(_) => out.push(c),
+            Cow::Owned(_) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+        }
+    }
+    Cow::Owned(out)
+}
+
+fn string(text: &str, out: &mut dyn Write) -> io::Result<()> {
+    let text = serde_json::to_string(text)?;
+    out.write_all(escaped(&text).as_bytes())
+}
+
 fn cell(cell: &Cell, out: &mut dyn Write) -> io::Result<()> {
     match cell {
         Cell::Null => out.write_all(b"null"),
-        Cell::Text(text) | Cell::Date(text) => value(text, out),
+        Cell::Text(text) | Cell::Date(text) => string(text, out),
         Cell::Word(word) => value(word, out),
         Cell::Int(number) => value(number, out),
         Cell::Bool(yes) => value(yes, out),
@@ -22,9 +46,8 @@ fn cell(cell: &Cell, out: &mut dyn Write) -> io::Result<()> {
         Cell::Time(seconds) => value(&time(*seconds), out),
         Cell::Ip(ip) => value(ip, out),
         Cell::Net(net) => value(&net.to_string(), out),
-        Cell::List(list) => value(list, out),
-        // It was written by us.
-        Cell::Json(text) => out.write_all(text.as_bytes()),
+        Cell::List(list) => out.write_all(escaped(&serde_json::to_string(list)?).as_bytes()),
+        Cell::Json(text) => out.write_all(escaped(text).as_bytes()),
     }
 }
 
@@ -140,6 +163,10 @@ mod tests {
             (Cell::Null, "null"),
             (Cell::Text("a\u{1b}\"b".into()), "\"a\\u001b\\\"b\""),
             (Cell::Text("=1".into()), "\"=1\""),
+            (
+                Cell::Text("\u{9b}2J\u{202e}é\u{7f}".into()),
+                "\"\\u009b2J\\u202eé\\u007f\"",
+            ),
             (Cell::Int(-7), "-7"),
             (Cell::Share(2, 3), "0.666667"),
             (Cell::Share(3, 3), "1"),

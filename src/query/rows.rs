@@ -270,9 +270,10 @@ pub(super) fn answer(conn: &Connection, request: &Request) -> Result<Answer, Err
         }
     }
     let notes = notes(conn, request, &scan)?;
-    let stored = match rows.is_empty() {
-        true => stored(conn, request)?,
-        false => None,
+    let stored = if rows.is_empty() {
+        stored(conn, request)?
+    } else {
+        None
     };
     Ok(Answer {
         kind: request.kind,

@@ -14,8 +14,10 @@ use super::Look;
 use crate::query::{Cell, Column, ColumnKind};
 
 const GAP: usize = 2;
-/// A column of texts is cut to this width before one more column is left out.
+/// A column of texts is cut to this width before one more column is left out; one that cannot be
+/// spared to a greater one.
 const TEXT: usize = 24;
+const KEY: usize = 40;
 /// And to this before the row is wider than the terminal.
 const LEAST: usize = 8;
 
@@ -87,7 +89,10 @@ fn fit(columns: &[Column], natural: &[usize], room: usize) -> Vec<Option<usize>>
     let mut widths: Vec<Option<usize>> = columns
         .iter()
         .zip(natural)
-        .map(|(column, natural)| Some(least(column, *natural, TEXT)))
+        .map(|(column, natural)| {
+            let text = if column.rank == 0 { KEY } else { TEXT };
+            Some(least(column, *natural, text))
+        })
         .collect();
     let total = |widths: &[Option<usize>]| {
         let kept = widths.iter().flatten();
