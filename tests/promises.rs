@@ -1,6 +1,16 @@
 //! The promises: nothing lost, nothing counted twice, a forger gains nothing, ours and foreign kept
 //! apart, the file private. With the real program, and SQL on what it wrote.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
+use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -79,13 +89,14 @@ fn report(id: &str, rows: &[(&str, u32)]) -> String {
          <policy_published><domain>example.org</domain><p>reject</p></policy_published>\n"
     );
     for (ip, count) in rows {
-        xml.push_str(&format!(
+        let _ = writeln!(
+            xml,
             "<record><row><source_ip>{ip}</source_ip><count>{count}</count><policy_evaluated>\
              <disposition>none</disposition><dkim>pass</dkim><spf>pass</spf></policy_evaluated>\
              </row><identifiers><header_from>example.org</header_from></identifiers>\
              <auth_results><spf><domain>example.org</domain><result>pass</result></spf>\
-             </auth_results></record>\n"
-        ));
+             </auth_results></record>"
+        );
     }
     xml.push_str("</feedback>\n");
     xml
@@ -447,7 +458,7 @@ fn killed_at_any_moment_the_next_run_ends_in_the_same_database() {
     let world = World::new("");
     fs::create_dir(world.path("mail")).unwrap();
     for n in 0..400 {
-        let rows: Vec<(String, u32)> = (0..1 + n % 90)
+        let rows: Vec<(String, u32)> = (0..=(n % 90))
             .map(|i| (format!("198.51.100.{}", (n * 7 + i) % 250), n + i))
             .collect();
         let rows: Vec<(&str, u32)> = rows

@@ -2,7 +2,7 @@
 //! over messages met.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anyhow::Context as _;
 
@@ -200,7 +200,12 @@ pub(super) fn list(
 ) -> io::Result<()> {
     match printed.format {
         Format::Table => table::rows(columns, rows, report::look(printed.global), out),
-        Format::Csv => csv::rows(columns, rows, report::style(printed.csv), out),
+        Format::Csv => csv::rows(
+            columns,
+            rows,
+            report::style(printed.csv, io::stdout().is_terminal()),
+            out,
+        ),
         Format::Json => json::rows(kind, columns, rows, out),
     }
 }

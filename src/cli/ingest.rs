@@ -1,5 +1,6 @@
 //! `ingest`: files for people, standard input for a mail server.
 
+use std::fmt::Write as _;
 use std::io::Write;
 
 use super::args::{Ingest, IngestFormat, Source};
@@ -33,7 +34,7 @@ pub(super) fn run(args: &Ingest, global: &Global, out: &mut dyn Write) -> anyhow
     let input = database::input(source);
     let settings = database::ingest(&config, by_mail);
     let counts = pipeline::ingest(&mut store, &input, &settings, &mut |notice| {
-        notices.take(notice)
+        notices.take(notice);
     })?;
     notices.end();
     match format {
@@ -69,14 +70,16 @@ fn told(counts: &Counts, problems: u64) -> String {
         .map(|(n, one)| plural(*n, one))
         .collect();
     if let (true, Some(first)) = (stored.aggregate > 0, list.first_mut()) {
-        first.push_str(&format!(" with {}", plural(counts.records, "record")));
+        let _ = write!(first, " with {}", plural(counts.records, "record"));
     }
     let mut text = format!(
         "Read {}.\n",
         plural(counts.messages, "message or file")
             .replace("message or files", "messages and files",)
     );
-    let mut line = |label: &str, what: &str| text.push_str(&format!("  {label:<12} {what}\n"));
+    let mut line = |label: &str, what: &str| {
+        let _ = writeln!(text, "  {label:<12} {what}");
+    };
     line(
         "stored",
         &if list.is_empty() {

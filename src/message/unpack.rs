@@ -191,7 +191,7 @@ impl Unpacker<'_> {
         match kind {
             Kind::Gzip | Kind::Zip if depth >= self.budget.limits.depth => {
                 return Err(Stop::Cap(format!(
-                    "gzip and zip stand more than {} deep in one another (depth)",
+                    "gzip and zip stand more than {} deep in one another (limits.depth)",
                     self.budget.limits.depth
                 )));
             }
@@ -234,7 +234,7 @@ impl Unpacker<'_> {
         self.members += listed.members.len();
         if self.members > limits.archive_entries {
             return Err(Stop::Cap(format!(
-                "archive of {} members, more than {} (archive_entries)",
+                "archive of {} members, more than {} (limits.archive_entries)",
                 self.members, limits.archive_entries
             )));
         }
@@ -279,7 +279,7 @@ impl Unpacker<'_> {
             .and_then(|reader| reader.take(cap.saturating_add(1)).read_to_end(&mut bytes));
         if bytes.len() as u64 > cap {
             return Err(Stop::Cap(format!(
-                "zip archive of more than {cap} bytes (message)"
+                "zip archive of more than {cap} bytes (limits.message)"
             )));
         }
         if let Err(error) = read {

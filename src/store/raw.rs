@@ -21,6 +21,7 @@ const CHUNK: usize = 1 << 20;
 const READER: &str = concat!("postwatch ", env!("CARGO_PKG_VERSION"));
 
 /// The bytes of a message that is to be kept.
+#[derive(Clone, Copy)]
 pub enum RawBody<'a> {
     /// In memory.
     Bytes(&'a [u8]),
@@ -215,9 +216,10 @@ impl Store {
         if let Some(id) = find(&self.conn, &incoming.digest)? {
             return Ok(id);
         }
-        let room = match limited {
-            true => self.settings.quarantine.saturating_sub(self.quarantined()?),
-            false => u64::MAX,
+        let room = if limited {
+            self.settings.quarantine.saturating_sub(self.quarantined()?)
+        } else {
+            u64::MAX
         };
         let id = self
             .conn
@@ -305,16 +307,13 @@ impl Store {
             .prepare_cached("SELECT id FROM raw_message WHERE digest = ?1")?
             .query_row([digest.as_slice()], |row| row.get::<_, i64>(0))
             .optional()?;
-        let raw = match known {
-            Some(known) => {
-                self.conn
-                    .execute("DELETE FROM raw_message WHERE id = ?1", [id])?;
-                known
-            }
-            None => {
-                self.finish_raw(id, bytes, packed, &digest)?;
-                id
-            }
+        let raw = if let Some(known) = known {
+            self.conn
+                .execute("DELETE FROM raw_message WHERE id = ?1", [id])?;
+            known
+        } else {
+            self.finish_raw(id, bytes, packed, &digest)?;
+            id
         };
         self.quarantine(raw, "", None, reason, &[], carrier, incoming.now)?;
         if incoming.by_mail {

@@ -386,7 +386,7 @@ fn packing_in_packing_up_to_the_depth() {
     assert_eq!(
         deep.stop,
         Some(Stop::Cap(
-            "gzip and zip stand more than 3 deep in one another (depth)".to_owned()
+            "gzip and zip stand more than 3 deep in one another (limits.depth)".to_owned()
         ))
     );
 }
@@ -400,7 +400,7 @@ fn an_archive_of_too_many_members_is_not_unpacked() {
     assert_eq!(
         found.stop,
         Some(Stop::Cap(
-            "archive of 65 members, more than 64 (archive_entries)".to_owned()
+            "archive of 65 members, more than 64 (limits.archive_entries)".to_owned()
         ))
     );
     assert_eq!(
@@ -412,7 +412,7 @@ fn an_archive_of_too_many_members_is_not_unpacked() {
     let stop = super::tests::found(&[&b"PK\x03\x04"[..], &bomb].concat()).stop;
     assert_eq!(
         stop.unwrap().to_string(),
-        "archive of more than 4096 members, more than 64 (archive_entries)"
+        "archive of more than 4096 members, more than 64 (limits.archive_entries)"
     );
 }
 
@@ -422,7 +422,7 @@ fn the_document_cap_holds_for_one_and_for_all() {
         document: 1_000,
         ..Limits::default()
     };
-    let cap = Stop::Cap("more than 1000 bytes unpacked (document)".to_owned());
+    let cap = Stop::Cap("more than 1000 bytes unpacked (limits.document)".to_owned());
     let exact = [b'x'; 1_000];
     let one = found_with(&gzip(&exact), &limits);
     assert_eq!(
@@ -447,7 +447,7 @@ fn the_document_cap_holds_for_one_and_for_all() {
     assert_eq!(found.documents[1].3, Some(cap));
     assert_eq!(
         found.problems,
-        ["c: more than 1000 bytes unpacked (document)"]
+        ["c: more than 1000 bytes unpacked (limits.document)"]
     );
 }
 
@@ -461,7 +461,7 @@ fn the_ratio_holds_once_ten_mebibytes_are_out() {
     assert_eq!(
         bomb.documents[0].3,
         Some(Stop::Cap(format!(
-            "unpacks to more than 200 times its {} bytes (ratio)",
+            "unpacks to more than 200 times its {} bytes (limits.ratio)",
             packed.len()
         )))
     );
