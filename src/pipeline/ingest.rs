@@ -18,7 +18,7 @@ use crate::store::{Error, Incoming, Keep, RawBody, Store, Verdict};
 /// Records that travel as one event.
 const CHUNK: usize = 1_000;
 /// About what a record takes in memory on its way, in bytes.
-const RECORD: usize = 400;
+const RECORD: usize = 600;
 /// Rows and messages after which a batch is committed.
 const BATCH_ROWS: u64 = 20_000;
 const BATCH_MESSAGES: u64 = 500;
