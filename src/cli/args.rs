@@ -16,7 +16,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use clap_complete::Shell;
 
 use crate::config;
-use crate::message::net::Net;
+use crate::query::Net;
 
 /// Who complains about your mail, who fails authentication in your name, who refuses you
 ///

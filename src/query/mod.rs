@@ -28,8 +28,7 @@ use std::fmt;
 use chrono::NaiveDate;
 use rusqlite::Connection;
 
-use crate::message::net::Net;
-
+pub use crate::message::net::Net;
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use export::{Export, Rows, export};
 pub use summary::{Summary, last_report_id, summary};
