@@ -1,8 +1,8 @@
 -- The Postwatch database.
 --
 -- Times are epoch seconds, UTC. Addresses are blobs of 4 or 16 bytes in network order, so that a
--- range is a comparison; columns ending in _text show them as RFC 5952 writes them. Enumerations
--- are small integers whose words the views spell out. Texts that repeat are rows of `string`.
+-- range is a comparison. Enumerations are small integers whose words the views spell out. Texts that
+-- repeat are rows of `string`.
 --
 -- A report counts when `counted = 1` and `is_foreign = 0`; the views v_* hold only what counts, the
 -- views v_*_all hold everything.
@@ -184,48 +184,6 @@ CREATE TABLE record (
     reason_set    INTEGER REFERENCES reason_set (id),
     result_set    INTEGER REFERENCES result_set (id),
     raw           TEXT,     -- JSON
-    source_hex    TEXT GENERATED ALWAYS AS (lower(hex(source_ip))) VIRTUAL,
-    source_groups TEXT GENERATED ALWAYS AS (
-        ':' || ltrim(substr(source_hex, 1, 3), '0') || substr(source_hex, 4, 1)
-        || ':' || ltrim(substr(source_hex, 5, 3), '0') || substr(source_hex, 8, 1)
-        || ':' || ltrim(substr(source_hex, 9, 3), '0') || substr(source_hex, 12, 1)
-        || ':' || ltrim(substr(source_hex, 13, 3), '0') || substr(source_hex, 16, 1)
-        || ':' || ltrim(substr(source_hex, 17, 3), '0') || substr(source_hex, 20, 1)
-        || ':' || ltrim(substr(source_hex, 21, 3), '0') || substr(source_hex, 24, 1)
-        || ':' || ltrim(substr(source_hex, 25, 3), '0') || substr(source_hex, 28, 1)
-        || ':' || ltrim(substr(source_hex, 29, 3), '0') || substr(source_hex, 32, 1) || ':'
-    ) VIRTUAL,
-    source_text   TEXT GENERATED ALWAYS AS (
-        CASE length(source_ip)
-            WHEN 4 THEN
-                (instr('123456789abcdef', substr(source_hex, 1, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 2, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 3, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 4, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 5, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 6, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 7, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 8, 1)))
-            WHEN 16 THEN CASE
-                WHEN instr(source_groups, ':0:0:0:0:0:0:0:0:') THEN '::'
-                WHEN instr(source_groups, ':0:0:0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:0:0:') + 15), ':')
-                WHEN instr(source_groups, ':0:0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:0:') + 13), ':')
-                WHEN instr(source_groups, ':0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:') + 11), ':')
-                WHEN instr(source_groups, ':0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:') + 9), ':')
-                WHEN instr(source_groups, ':0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:') + 7), ':')
-                WHEN instr(source_groups, ':0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:') + 5), ':')
-                ELSE trim(source_groups, ':')
-            END
-        END
-    ) VIRTUAL,
     PRIMARY KEY (report, n)
 ) STRICT, WITHOUT ROWID;
 
@@ -245,51 +203,9 @@ CREATE TABLE feedback (
     original_mail_from   TEXT,
     original_envelope_id TEXT,
     reporting_mta        TEXT,
-    raw                  TEXT,
-    source_hex           TEXT GENERATED ALWAYS AS (lower(hex(source_ip))) VIRTUAL,
-    source_groups        TEXT GENERATED ALWAYS AS (
-        ':' || ltrim(substr(source_hex, 1, 3), '0') || substr(source_hex, 4, 1)
-        || ':' || ltrim(substr(source_hex, 5, 3), '0') || substr(source_hex, 8, 1)
-        || ':' || ltrim(substr(source_hex, 9, 3), '0') || substr(source_hex, 12, 1)
-        || ':' || ltrim(substr(source_hex, 13, 3), '0') || substr(source_hex, 16, 1)
-        || ':' || ltrim(substr(source_hex, 17, 3), '0') || substr(source_hex, 20, 1)
-        || ':' || ltrim(substr(source_hex, 21, 3), '0') || substr(source_hex, 24, 1)
-        || ':' || ltrim(substr(source_hex, 25, 3), '0') || substr(source_hex, 28, 1)
-        || ':' || ltrim(substr(source_hex, 29, 3), '0') || substr(source_hex, 32, 1) || ':'
-    ) VIRTUAL,
-    source_text          TEXT GENERATED ALWAYS AS (
-        CASE length(source_ip)
-            WHEN 4 THEN
-                (instr('123456789abcdef', substr(source_hex, 1, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 2, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 3, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 4, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 5, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 6, 1))) || '.' ||
-                (instr('123456789abcdef', substr(source_hex, 7, 1)) * 16 + instr('123456789abcdef', substr(source_hex, 8, 1)))
-            WHEN 16 THEN CASE
-                WHEN instr(source_groups, ':0:0:0:0:0:0:0:0:') THEN '::'
-                WHEN instr(source_groups, ':0:0:0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:0:0:') + 15), ':')
-                WHEN instr(source_groups, ':0:0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:0:') + 13), ':')
-                WHEN instr(source_groups, ':0:0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:0:') + 11), ':')
-                WHEN instr(source_groups, ':0:0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:0:') + 9), ':')
-                WHEN instr(source_groups, ':0:0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:0:') + 7), ':')
-                WHEN instr(source_groups, ':0:0:') THEN
-                    substr(source_groups, 2, max(instr(source_groups, ':0:0:') - 2, 0)) || '::'
-                    || rtrim(substr(source_groups, instr(source_groups, ':0:0:') + 5), ':')
-                ELSE trim(source_groups, ':')
-            END
-        END
-    ) VIRTUAL
+    raw                  TEXT
 ) STRICT;
-CREATE INDEX feedback_source ON feedback (source_ip);
+CREATE INDEX feedback_ip ON feedback (source_ip);
 
 -- The reported message, as far as its headers came along.
 CREATE TABLE original (
@@ -411,6 +327,96 @@ CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
 -- ---------------------------------------------------------------- views
 -- Names are those of the JSON that `parse` prints; addresses, times and enumerations as text.
 
+-- Addresses as RFC 5952 writes them. In views, because a generated column, even a virtual one, is
+-- computed for every row that is inserted into a STRICT table.
+CREATE VIEW record_source AS
+SELECT *,
+        CASE length(source_ip)
+            WHEN 4 THEN
+                (instr('123456789abcdef', substr(hex, 1, 1)) * 16 + instr('123456789abcdef', substr(hex, 2, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 3, 1)) * 16 + instr('123456789abcdef', substr(hex, 4, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 5, 1)) * 16 + instr('123456789abcdef', substr(hex, 6, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 7, 1)) * 16 + instr('123456789abcdef', substr(hex, 8, 1)))
+            WHEN 16 THEN CASE
+                WHEN instr(groups, ':0:0:0:0:0:0:0:0:') THEN '::'
+                WHEN instr(groups, ':0:0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:0:') + 15), ':')
+                WHEN instr(groups, ':0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:') + 13), ':')
+                WHEN instr(groups, ':0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:') + 11), ':')
+                WHEN instr(groups, ':0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:') + 9), ':')
+                WHEN instr(groups, ':0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:') + 7), ':')
+                WHEN instr(groups, ':0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:') + 5), ':')
+                ELSE trim(groups, ':')
+            END
+        END AS source_text
+FROM (
+    SELECT *,
+            ':' || ltrim(substr(hex, 1, 3), '0') || substr(hex, 4, 1)
+            || ':' || ltrim(substr(hex, 5, 3), '0') || substr(hex, 8, 1)
+            || ':' || ltrim(substr(hex, 9, 3), '0') || substr(hex, 12, 1)
+            || ':' || ltrim(substr(hex, 13, 3), '0') || substr(hex, 16, 1)
+            || ':' || ltrim(substr(hex, 17, 3), '0') || substr(hex, 20, 1)
+            || ':' || ltrim(substr(hex, 21, 3), '0') || substr(hex, 24, 1)
+            || ':' || ltrim(substr(hex, 25, 3), '0') || substr(hex, 28, 1)
+            || ':' || ltrim(substr(hex, 29, 3), '0') || substr(hex, 32, 1) || ':' AS groups
+    FROM (SELECT *, lower(hex(source_ip)) AS hex FROM record)
+);
+
+CREATE VIEW feedback_source AS
+SELECT *,
+        CASE length(source_ip)
+            WHEN 4 THEN
+                (instr('123456789abcdef', substr(hex, 1, 1)) * 16 + instr('123456789abcdef', substr(hex, 2, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 3, 1)) * 16 + instr('123456789abcdef', substr(hex, 4, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 5, 1)) * 16 + instr('123456789abcdef', substr(hex, 6, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 7, 1)) * 16 + instr('123456789abcdef', substr(hex, 8, 1)))
+            WHEN 16 THEN CASE
+                WHEN instr(groups, ':0:0:0:0:0:0:0:0:') THEN '::'
+                WHEN instr(groups, ':0:0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:0:') + 15), ':')
+                WHEN instr(groups, ':0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:') + 13), ':')
+                WHEN instr(groups, ':0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:') + 11), ':')
+                WHEN instr(groups, ':0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:') + 9), ':')
+                WHEN instr(groups, ':0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:') + 7), ':')
+                WHEN instr(groups, ':0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:') + 5), ':')
+                ELSE trim(groups, ':')
+            END
+        END AS source_text
+FROM (
+    SELECT *,
+            ':' || ltrim(substr(hex, 1, 3), '0') || substr(hex, 4, 1)
+            || ':' || ltrim(substr(hex, 5, 3), '0') || substr(hex, 8, 1)
+            || ':' || ltrim(substr(hex, 9, 3), '0') || substr(hex, 12, 1)
+            || ':' || ltrim(substr(hex, 13, 3), '0') || substr(hex, 16, 1)
+            || ':' || ltrim(substr(hex, 17, 3), '0') || substr(hex, 20, 1)
+            || ':' || ltrim(substr(hex, 21, 3), '0') || substr(hex, 24, 1)
+            || ':' || ltrim(substr(hex, 25, 3), '0') || substr(hex, 28, 1)
+            || ':' || ltrim(substr(hex, 29, 3), '0') || substr(hex, 32, 1) || ':' AS groups
+    FROM (SELECT *, lower(hex(source_ip)) AS hex FROM feedback)
+);
+
 -- Aggregate reports.
 CREATE VIEW v_aggregate_all AS
 SELECT
@@ -489,7 +495,7 @@ SELECT
     a.report_id,
     strftime('%Y-%m-%dT%H:%M:%SZ', a.begin, 'unixepoch') AS begin,
     strftime('%Y-%m-%dT%H:%M:%SZ', a."end", 'unixepoch') AS "end"
-FROM record x
+FROM record_source x
 JOIN report r ON r.id = x.report
 JOIN aggregate_report a ON a.report = x.report
 JOIN string d ON d.id = a.domain
@@ -549,7 +555,7 @@ SELECT
     p.email AS reporter_email,
     strftime('%Y-%m-%dT%H:%M:%SZ', r.time, 'unixepoch') AS time
 FROM report r
-JOIN feedback f ON f.report = r.id
+JOIN feedback_source f ON f.report = r.id
 JOIN reporter p ON p.id = r.reporter
 JOIN message m ON m.id = r.message
 LEFT JOIN original o ON o.report = r.id
@@ -613,7 +619,7 @@ SELECT
     p.email AS reporter_email,
     strftime('%Y-%m-%dT%H:%M:%SZ', r.time, 'unixepoch') AS time
 FROM report r
-JOIN feedback f ON f.report = r.id
+JOIN feedback_source f ON f.report = r.id
 JOIN failure x ON x.report = r.id
 JOIN reporter p ON p.id = r.reporter
 JOIN message m ON m.id = r.message

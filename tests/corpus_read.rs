@@ -1125,10 +1125,19 @@ fn what_is_no_report() {
     let Some(folder) = corpus() else { return };
     for (file, expected) in [
         ("parsedmarc/empty.xml", "empty"),
-        ("snds/sndslib-data.csv", "neither a mail nor a report"),
-        ("snds/sndslib-ipStatus.csv", "neither a mail nor a report"),
-        ("snds/rest-api-2026-data.csv", "neither a mail nor a report"),
-        ("README.md", "neither a mail nor a report"),
+        (
+            "snds/sndslib-data.csv",
+            "neither a mail nor XML, JSON, gzip or zip",
+        ),
+        (
+            "snds/sndslib-ipStatus.csv",
+            "neither a mail nor XML, JSON, gzip or zip",
+        ),
+        (
+            "snds/rest-api-2026-data.csv",
+            "neither a mail nor XML, JSON, gzip or zip",
+        ),
+        ("README.md", "neither a mail nor XML, JSON, gzip or zip"),
         (
             "xsd/dmarc-2.0-draft32.xsd",
             "not a report: there is no feedback element in it",

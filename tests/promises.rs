@@ -387,6 +387,42 @@ fn ours_and_foreign_are_kept_apart_and_can_be_told_apart_again() {
 }
 
 #[test]
+fn the_views_write_addresses_as_everybody_does() {
+    let world = World::new("");
+    let addresses = [
+        "0.0.0.0",
+        "9.10.99.100",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "1::",
+        "2001:db8::",
+        "2001:db8::1",
+        "2001:db8:0:1:1:1:1:1",
+        "2001:0:0:1::1",
+        "2001:db8:0:0:1::",
+        "fe80::a:0:0:1",
+        "0:1:2:3:4:5:6:7",
+        "1:2:3:4:5:6:7:0",
+        "abcd:ef01:2345:6789:abcd:ef01:2345:6789",
+    ];
+    let rows = addresses.map(|ip| (ip, 1));
+    world.write("r.xml", report("r1", &rows));
+    world.ingest("r.xml");
+    let conn = world.conn();
+    let mut select = conn
+        .prepare("SELECT source_ip FROM v_records ORDER BY n")
+        .unwrap();
+    let shown: Vec<String> = select
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    let expected = addresses.map(|ip| ip.parse::<std::net::IpAddr>().unwrap().to_string());
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn the_database_is_private_and_only_its_own_path_opens_it() {
     let world = World::new("");
     world.write("r.xml", report("r1", &[("192.0.2.1", 5)]));
