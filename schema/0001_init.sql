@@ -378,6 +378,7 @@ CREATE TABLE tls_failure (
     count                  INTEGER,
     additional_information TEXT,
     failure_reason_code    TEXT,
+    raw                    TEXT,        -- JSON
     PRIMARY KEY (report, policy, n),
     FOREIGN KEY (report, policy) REFERENCES tls_policy (report, n) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;

@@ -34,6 +34,8 @@ pub mod output;
 #[doc(hidden)]
 pub mod pipeline;
 #[doc(hidden)]
+pub mod query;
+#[doc(hidden)]
 pub mod source;
 #[doc(hidden)]
 pub mod store;

@@ -4,6 +4,15 @@
 //! Needs root and Debian's `postfix`; without them the test fails and says so, unless
 //! `POSTWATCH_SKIP_POSTFIX=1` is set.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "a test may panic"
+)]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -416,6 +425,6 @@ fn a_delivered_message_ends_in_0_or_75_and_nothing_else() {
             |row| Ok((row.get(0)?, row.get(1)?)),
         )
         .unwrap();
-    assert_eq!(bytes, large.len() as i64);
+    assert_eq!(usize::try_from(bytes), Ok(large.len()));
     assert!(reason.contains("limits.message"), "{reason}");
 }

@@ -2,16 +2,17 @@
 //! over messages met.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anyhow::Context as _;
 
-use super::args::Source;
-use super::{Global, configuration, failure};
+use super::args::{Csv, Format, Source};
+use super::{Global, configuration, failure, report};
 use crate::config::{Config, Environment, KeepMessages, Recipients};
-use crate::output::inert;
+use crate::output::{csv, json, table};
 use crate::pipeline::store::{Access, Keep, Own, Settings, Store};
 use crate::pipeline::{Ingest, Input, Notice};
+use crate::query::{Cell, Column, ColumnKind};
 
 /// Lines of one sort that are printed before the rest are counted.
 const MOST: usize = 20;
@@ -19,7 +20,10 @@ const MOST: usize = 20;
 /// The settings of the store.
 fn settings(config: &Config, environment: &Environment) -> anyhow::Result<Settings> {
     Ok(Settings {
-        own: Own { domains: config.own.domains.clone(), networks: config.own.networks.clone() },
+        own: Own {
+            domains: config.own.domains.clone(),
+            networks: config.own.networks.clone(),
+        },
         keep: match config.keep.messages {
             KeepMessages::None => Keep::Nothing,
             KeepMessages::Problems => Keep::Problems,
@@ -96,19 +100,51 @@ impl Notices {
         let unsettled = notice.unsettled();
         self.unsettled += u64::from(unsettled);
         let (sort, shown, text) = match notice {
-            Notice::Ignored { origin, reason } => {
-                ("ignored", self.verbose, format!("{origin}: ignored: {reason}"))
+            Notice::Ignored { origin, reason } => (
+                "ignored",
+                self.verbose,
+                format!("{origin}: ignored: {reason}"),
+            ),
+            Notice::Quarantined {
+                origin,
+                part,
+                reason,
+            } => {
+                let at = part
+                    .map(|part| format!(" (part {part})"))
+                    .unwrap_or_default();
+                (
+                    "quarantined",
+                    true,
+                    format!("{origin}{at}: quarantined: {reason}"),
+                )
             }
-            Notice::Quarantined { origin, part, reason } => {
-                let at = part.map(|part| format!(" (part {part})")).unwrap_or_default();
-                ("quarantined", true, format!("{origin}{at}: quarantined: {reason}"))
-            }
-            Notice::Problems { origin, part, count, first, complete } => {
+            Notice::Problems {
+                origin,
+                part,
+                count,
+                first,
+                complete,
+            } => {
                 self.problems += 1;
-                let at = part.map(|part| format!(" (part {part})")).unwrap_or_default();
-                let what = if complete { "read with problems" } else { "read in part" };
-                let more = if count > 1 { format!(" (and {} more)", count - 1) } else { String::new() };
-                (what, self.verbose || !complete, format!("{origin}{at}: {what}: {first}{more}"))
+                let at = part
+                    .map(|part| format!(" (part {part})"))
+                    .unwrap_or_default();
+                let what = if complete {
+                    "read with problems"
+                } else {
+                    "read in part"
+                };
+                let more = if count > 1 {
+                    format!(" (and {} more)", count - 1)
+                } else {
+                    String::new()
+                };
+                (
+                    what,
+                    self.verbose || !complete,
+                    format!("{origin}{at}: {what}: {first}{more}"),
+                )
             }
             Notice::Conflict { origin, kind } => (
                 "conflict",
@@ -119,9 +155,11 @@ impl Notices {
                 ),
             ),
             Notice::Waits { origin, reason } => ("waits", true, format!("{origin}: {reason}")),
-            Notice::Unreadable { origin, reason } => {
-                ("unreadable", true, format!("failed to read {origin}: {reason}"))
-            }
+            Notice::Unreadable { origin, reason } => (
+                "unreadable",
+                true,
+                format!("failed to read {origin}: {reason}"),
+            ),
         };
         if !shown || self.terse && !unsettled {
             return;
@@ -145,7 +183,53 @@ impl Notices {
     }
 }
 
-/// Prints a line of text from the database without what a terminal would act on.
-pub(super) fn line(out: &mut dyn Write, text: &str) -> io::Result<()> {
-    writeln!(out, "{}", inert(text))
+/// How a list is printed: `--format`, `--bom`, `--raw`.
+pub(super) struct Printed<'a> {
+    pub(super) format: Format,
+    pub(super) csv: Csv,
+    pub(super) global: &'a Global,
+}
+
+/// Prints a list of this kind.
+pub(super) fn list(
+    kind: &str,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    printed: &Printed<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    match printed.format {
+        Format::Table => table::rows(columns, rows, report::look(printed.global), out),
+        Format::Csv => csv::rows(
+            columns,
+            rows,
+            report::style(printed.csv, io::stdout().is_terminal()),
+            out,
+        ),
+        Format::Json => json::rows(kind, columns, rows, out),
+    }
+}
+
+/// A column of a list; `rank` 0 is never left out for want of room.
+pub(super) const fn column(name: &'static str, kind: ColumnKind, rank: u8) -> Column {
+    Column {
+        name,
+        kind,
+        rank,
+        alarm: false,
+    }
+}
+
+/// A number that may be absent.
+pub(super) fn number(n: impl Into<Option<u64>>) -> Cell {
+    n.into().map_or(Cell::Null, |n| {
+        Cell::Int(i64::try_from(n).unwrap_or(i64::MAX))
+    })
+}
+
+/// A text that may be absent.
+pub(super) fn text(text: impl Into<Option<String>>) -> Cell {
+    text.into()
+        .filter(|text| !text.is_empty())
+        .map_or(Cell::Null, Cell::Text)
 }

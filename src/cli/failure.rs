@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use crate::config;
 use crate::output::inert;
 use crate::pipeline::store;
+use crate::query;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +42,13 @@ impl From<ExitCode> for std::process::ExitCode {
 
 /// Whether standard error is to be coloured.
 pub(super) fn colours(no_color: bool) -> bool {
+    may_colour(no_color) && io::stderr().is_terminal()
+}
+
+/// Whether a terminal is to be coloured.
+pub(super) fn may_colour(no_color: bool) -> bool {
     let asked_not_to = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !no_color && !asked_not_to && io::stderr().is_terminal()
+    !no_color && !asked_not_to
 }
 
 /// Says what went wrong, and gives the code for it. A reader of the output that has gone away is
@@ -85,6 +91,14 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
         }
         if let Some(error) = cause.downcast_ref::<store::Error>() {
             return (ExitCode::Database, error.hint());
+        }
+        if let Some(error) = cause.downcast_ref::<query::Error>() {
+            let code = if error.is_usage() {
+                ExitCode::Usage
+            } else {
+                ExitCode::Database
+            };
+            return (code, None);
         }
     }
     (ExitCode::Findings, None)

@@ -6,10 +6,15 @@
 mod args;
 mod completions;
 mod database;
+mod db;
+mod export;
 mod failure;
 mod ingest;
 mod man;
 mod parse;
+mod quarantine;
+mod report;
+mod summary;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -67,9 +72,10 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Man => man::run(out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
-        Command::Report(_) | Command::Export(_) | Command::Quarantine(_) | Command::Db(_) => {
-            todo!()
-        }
+        Command::Report(args) => return report::run(args, global, out),
+        Command::Export(args) => return export::run(args, global, out),
+        Command::Quarantine(args) => return quarantine::run(args, global, out),
+        Command::Db(args) => return db::run(args, global, out),
     }
     Ok(ExitCode::Ok)
 }

@@ -41,5 +41,9 @@ pub(super) fn run(args: &Parse, global: &Global, out: &mut dyn Write) -> anyhow:
     if args.format == ParseFormat::None {
         writeln!(out, "{}", serde_json::to_string(&counts)?)?;
     }
-    Ok(if unreadable > 0 { ExitCode::Findings } else { ExitCode::Ok })
+    Ok(if unreadable > 0 {
+        ExitCode::Findings
+    } else {
+        ExitCode::Ok
+    })
 }

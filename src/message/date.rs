@@ -130,13 +130,14 @@ impl Parts {
             "pm" => self.afternoon = Some(true),
             // A name of a zone comes after the time; with an offset after it (`GMT+0200`) the
             // offset counts.
-            _ if self.time.is_some() => match word.find(['+', '-']) {
-                Some(sign) => self.offset(word.get(sign..)?)?,
-                None => {
+            _ if self.time.is_some() => {
+                if let Some(sign) = word.find(['+', '-']) {
+                    self.offset(word.get(sign..)?)?;
+                } else {
                     let zone = ZONES.iter().find(|(name, _)| *name == plain);
                     self.zone = self.zone.or(zone.map(|(_, minutes)| *minutes));
                 }
-            },
+            }
             _ => return None,
         }
         Some(())

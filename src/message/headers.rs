@@ -181,7 +181,7 @@ impl<'a> Iterator for Fields<'a> {
                 continue;
             };
             let name = line.get(..colon)?.trim_ascii_end();
-            let plain = !name.is_empty() && name.iter().all(|b| b.is_ascii_graphic());
+            let plain = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
             if plain {
                 return Some(Field {
                     name,

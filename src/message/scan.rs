@@ -21,7 +21,7 @@ pub struct Refusal(pub String);
 pub fn scan<'a>(mail: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Refusal> {
     if mail.len() as u64 > limits.message {
         return Err(Refusal(format!(
-            "mail of {} bytes is larger than {} bytes (message)",
+            "mail of {} bytes is larger than {} bytes (limits.message)",
             mail.len(),
             limits.message
         )));
@@ -66,18 +66,16 @@ mod tests {
     #[test]
     fn folds_after_an_equals_sign_are_mended_in_mime_headers_only() {
         for end in ["\n", "\r\n"] {
-            let mail = format!(
-                "Subject: a=\n b\nContent-Type: multipart/mixed; boundary=\n\t\"b\"\n\n\
+            let mail = "Subject: a=\n b\nContent-Type: multipart/mixed; boundary=\n\t\"b\"\n\n\
                  --b\ncontent-disposition: attachment; filename=\n \"x=y\"; a=\n\n\
                  Content-Type: x; y=\n z\n--b--\n"
-            )
-            .replace('\n', end);
-            let expected = format!(
-                "Subject: a=\n b\nContent-Type: multipart/mixed; boundary=\"b\"\n\n\
+                .to_string()
+                .replace('\n', end);
+            let expected = "Subject: a=\n b\nContent-Type: multipart/mixed; boundary=\"b\"\n\n\
                  --b\ncontent-disposition: attachment; filename=\"x=y\"; a=\n\n\
                  Content-Type: x; y=\n z\n--b--\n"
-            )
-            .replace('\n', end);
+                .to_string()
+                .replace('\n', end);
             let mended = scan(mail.as_bytes(), &Limits::default()).unwrap();
             assert_eq!(String::from_utf8_lossy(&mended), expected);
         }
@@ -91,7 +89,7 @@ mod tests {
         };
         assert_eq!(
             scan(b"Subject: long", &limits).unwrap_err().0,
-            "mail of 13 bytes is larger than 10 bytes (message)"
+            "mail of 13 bytes is larger than 10 bytes (limits.message)"
         );
     }
 

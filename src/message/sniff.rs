@@ -28,9 +28,7 @@ pub fn sniff(head: &[u8]) -> Kind {
     }
     let little = head.strip_prefix(b"\xff\xfe").unwrap_or(head);
     let big = head.strip_prefix(b"\xfe\xff").unwrap_or(head);
-    if begins_wide(little, |unit| u16::from_le_bytes(unit))
-        || begins_wide(big, |unit| u16::from_be_bytes(unit))
-    {
+    if begins_wide(little, u16::from_le_bytes) || begins_wide(big, u16::from_be_bytes) {
         return Kind::Xml;
     }
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);

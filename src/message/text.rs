@@ -4,18 +4,16 @@ use std::borrow::Cow;
 
 /// Reads bytes as UTF-8, and where they are not, byte by byte what is not as windows-1252.
 pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => {
-            let mut out = String::with_capacity(bytes.len() + 16);
-            for chunk in bytes.utf8_chunks() {
-                out.push_str(chunk.valid());
-                let (text, _) =
-                    encoding_rs::WINDOWS_1252.decode_without_bom_handling(chunk.invalid());
-                out.push_str(&text);
-            }
-            Cow::Owned(out)
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        Cow::Borrowed(text)
+    } else {
+        let mut out = String::with_capacity(bytes.len() + 16);
+        for chunk in bytes.utf8_chunks() {
+            out.push_str(chunk.valid());
+            let (text, _) = encoding_rs::WINDOWS_1252.decode_without_bom_handling(chunk.invalid());
+            out.push_str(&text);
         }
+        Cow::Owned(out)
     }
 }
 

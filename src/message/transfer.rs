@@ -84,9 +84,8 @@ fn base64(raw: &[u8]) -> Vec<u8> {
                 if quad.iter().fold(0, |all, s| all | s) > 63 {
                     break;
                 }
-                let [a, b, c, d] = quad.map(u32::from);
-                let [_, x, y, z] = (a << 18 | b << 12 | c << 6 | d).to_be_bytes();
-                out.extend_from_slice(&[x, y, z]);
+                let bits = quad.iter().fold(0, |bits, &s| bits << 6 | u32::from(s));
+                out.extend_from_slice(bits.to_be_bytes().get(1..).unwrap_or_default());
                 rest = after;
             }
         }

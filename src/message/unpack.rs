@@ -11,7 +11,7 @@ mod inflate;
 mod layer;
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read, Write};
 
 use self::archive::Member;
 use self::gunzip::Gunzip;
@@ -142,24 +142,24 @@ pub fn documents(
     unpacker.walk(&Layer::leaf(leaf), &[], 0)
 }
 
-/// Unpacks gzip data of our own into memory, up to `cap` bytes.
+/// Unpacks gzip data of our own, up to `cap` bytes. Returns how many bytes came out.
 ///
 /// # Errors
-/// It is larger than the cap, cut off, damaged, or fails its checksum.
-pub fn inflate_all(bytes: &[u8], cap: u64) -> Result<Vec<u8>, Stop> {
+/// A [`Stop`] where it is larger than the cap, cut off, damaged, or fails its checksum; the packed
+/// reader's, and the writer's.
+pub fn inflate(packed: impl BufRead, cap: u64, out: &mut dyn Write) -> io::Result<u64> {
     let problems = RefCell::new(Problems::default());
     let notes = Notes::new(&problems, String::new());
-    let mut out = Vec::new();
-    Gunzip::new(bytes, &notes)
-        .take(cap.saturating_add(1))
-        .read_to_end(&mut out)
-        .map_err(|error| stop(&error))?;
-    if out.len() as u64 > cap {
-        return Err(Stop::Cap(format!("more than {cap} bytes unpacked")));
+    let length = io::copy(
+        &mut Gunzip::new(packed, &notes).take(cap.saturating_add(1)),
+        out,
+    )?;
+    if length > cap {
+        return Err(Stop::Cap(format!("more than {cap} bytes unpacked")).into());
     }
     match problems.take().into_vec().pop() {
-        Some(problem) => Err(Stop::Damaged(problem.what.into_owned())),
-        None => Ok(out),
+        Some(problem) => Err(Stop::Damaged(problem.what.into_owned()).into()),
+        None => Ok(length),
     }
 }
 
@@ -191,7 +191,7 @@ impl Unpacker<'_> {
         match kind {
             Kind::Gzip | Kind::Zip if depth >= self.budget.limits.depth => {
                 return Err(Stop::Cap(format!(
-                    "gzip and zip stand more than {} deep in one another (depth)",
+                    "gzip and zip stand more than {} deep in one another (limits.depth)",
                     self.budget.limits.depth
                 )));
             }
@@ -234,7 +234,7 @@ impl Unpacker<'_> {
         self.members += listed.members.len();
         if self.members > limits.archive_entries {
             return Err(Stop::Cap(format!(
-                "archive of {} members, more than {} (archive_entries)",
+                "archive of {} members, more than {} (limits.archive_entries)",
                 self.members, limits.archive_entries
             )));
         }
@@ -279,7 +279,7 @@ impl Unpacker<'_> {
             .and_then(|reader| reader.take(cap.saturating_add(1)).read_to_end(&mut bytes));
         if bytes.len() as u64 > cap {
             return Err(Stop::Cap(format!(
-                "zip archive of more than {cap} bytes (message)"
+                "zip archive of more than {cap} bytes (limits.message)"
             )));
         }
         if let Err(error) = read {

@@ -1,6 +1,15 @@
-//! Rows and items to bytes. Pure: what is shown was decided elsewhere.
+//! From rows and items to bytes: tables for people, CSV and JSON for programs.
+//!
+//! Nothing here decides what is shown, and nothing reaches the terminal or a file but through the
+//! writer that is handed in. Text from strangers is made inert where it is shown (`table`) or might
+//! be run (`csv`).
 
+pub mod csv;
+pub mod json;
 mod lines;
+pub mod table;
+
+use chrono::DateTime;
 
 pub use crate::message::text::inert;
 pub use lines::{Lines, Nothing};
@@ -10,10 +19,22 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);
     }
     out
+}
+
+/// A time as in RFC 3339, UTC.
+fn time(seconds: i64) -> String {
+    let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A share as a fraction of 1, to six places.
+#[allow(clippy::cast_precision_loss, reason = "six places are meant")]
+fn fraction(part: i64, whole: i64) -> f64 {
+    (part as f64 / whole as f64 * 1e6).round() / 1e6
 }

@@ -11,11 +11,11 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Weight (about a byte a unit) at which a run goes live.
-const LIVE_AT: usize = 6 << 20;
+const LIVE_AT: usize = 4 << 20;
 /// Events in the channel of a live run.
 const CHANNEL: usize = 4;
 /// Weight of finished runs that wait for their turn; beyond it no new message is begun.
-const WAITING: usize = 16 << 20;
+const WAITING: usize = 8 << 20;
 
 enum Run<E> {
     Whole(Vec<E>, usize),

@@ -18,7 +18,7 @@ use crate::store::{Error, Incoming, Keep, RawBody, Store, Verdict};
 /// Records that travel as one event.
 const CHUNK: usize = 1_000;
 /// About what a record takes in memory on its way, in bytes.
-const RECORD: usize = 400;
+const RECORD: usize = 600;
 /// Rows and messages after which a batch is committed.
 const BATCH_ROWS: u64 = 20_000;
 const BATCH_MESSAGES: u64 = 500;
@@ -139,7 +139,7 @@ pub fn ingest(
         Ok(Piped::Whole(message)) => {
             store_all(store, std::iter::once(Ok(message)), settings, notice)
         }
-        Ok(Piped::TooLarge(start)) => swallow(store, start, settings, notice),
+        Ok(Piped::TooLarge(start)) => swallow(store, &start, settings, notice),
         Err(error) => {
             notice(Notice::Unreadable {
                 origin: "-".into(),
@@ -193,11 +193,11 @@ pub(super) fn store_all(
 /// A message on standard input that is too large to be parsed: whole into quarantine.
 fn swallow(
     store: &mut Store,
-    start: Vec<u8>,
+    start: &[u8],
     settings: &Ingest,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Counts, Error> {
-    let carrier = report::carrier(&start, &settings.options);
+    let carrier = report::carrier(start, &settings.options);
     let reason = format!(
         "the message is larger than limits.message ({} bytes)",
         settings.options.limits.message
@@ -373,9 +373,10 @@ fn told(origin: &str, item: Item, verdict: Option<Verdict>) -> Option<Notice> {
             origin,
             part: item.part.clone(),
             count: item.problems.len(),
-            first: match problem.place.is_empty() {
-                true => problem.what.to_string(),
-                false => format!("{}: {}", problem.place, problem.what),
+            first: if problem.place.is_empty() {
+                problem.what.to_string()
+            } else {
+                format!("{}: {}", problem.place, problem.what)
             },
             complete: item.complete,
         }),
@@ -474,9 +475,10 @@ impl Sender<'_, '_> {
     }
 
     fn send(&mut self, event: Event, weight: usize) -> Flow {
-        match self.out.push(event, weight) {
-            true => Flow::Continue(()),
-            false => Flow::Break(()),
+        if self.out.push(event, weight) {
+            Flow::Continue(())
+        } else {
+            Flow::Break(())
         }
     }
 }

@@ -2,8 +2,7 @@
 
 use super::Counts;
 use super::ingest::{Ingest, Notice, store_all};
-use crate::message::unpack;
-use crate::source::{Body, RawMessage};
+use crate::source::{Body, FileRange, RawMessage};
 use crate::store::{Error, Store};
 
 /// Reads the messages behind these entries (all, where none is named) again, each in a transaction
@@ -16,26 +15,20 @@ pub fn retry(
 ) -> Result<Counts, Error> {
     let mut counts = Counts::default();
     for retry in store.retries(ids)? {
-        let limits = &settings.options.limits;
-        if retry.bytes > limits.message.max(limits.document) {
-            let reason = format!(
-                "still larger than limits.message ({} bytes)",
-                limits.message
-            );
-            notice(Notice::Quarantined {
-                origin: retry.origin,
-                part: None,
-                reason,
-            });
-            continue;
-        }
-        let packed = store.raw(retry.raw)?;
-        let bytes = unpack::inflate_all(&packed, retry.bytes).map_err(std::io::Error::other)?;
-        drop(packed);
+        let body = if retry.bytes <= settings.options.limits.message {
+            let mut bytes = Vec::new();
+            store.write_raw(retry.raw, &mut bytes)?;
+            Body::Bytes(bytes)
+        } else {
+            // A file without a name: gone with the process, whatever happens to it.
+            let mut file = tempfile::tempfile()?;
+            store.write_raw(retry.raw, &mut file)?;
+            Body::File(FileRange::whole(file)?)
+        };
         let message = RawMessage {
             origin: retry.origin.clone(),
             name: retry.name.clone(),
-            body: Body::Bytes(bytes),
+            body,
         };
         let mut one = store_all(store, std::iter::once(Ok(message)), settings, notice)?;
         store.begin()?;

@@ -25,6 +25,12 @@ impl FileRange {
         }
     }
 
+    /// A whole file.
+    pub fn whole(file: File) -> io::Result<Self> {
+        let end = file.metadata()?.len();
+        Ok(Self::new(Arc::new(file), 0, end))
+    }
+
     /// A reader at the first byte. It moves no cursor of the file.
     pub(super) fn reader(&self) -> RangeReader {
         RangeReader {

@@ -355,7 +355,9 @@ mod tests {
         let (a, b) = (Canon(b"a".to_vec()).digest(), Canon(b"b".to_vec()).digest());
         let sum = |digests: &[Digest]| {
             let mut sum = Sum::default();
-            digests.iter().for_each(|digest| sum.add(digest));
+            for digest in digests {
+                sum.add(digest);
+            }
             sum.digest()
         };
         assert_eq!(sum(&[a, b]), sum(&[b, a]));

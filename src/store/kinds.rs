@@ -13,6 +13,7 @@ use super::write::{Head, IpBytes, Kind, Writer};
 use super::{Error, Store};
 use crate::message::domain::{bare_address, of_address, organizational};
 use crate::message::{Carrier, Problem};
+use crate::report::aggregate::Generation;
 use crate::report::bounce::Recipient;
 use crate::report::complaint::Shape;
 use crate::report::{Bounce, Complaint, Content, Digest, Failure, Item, Metadata, Record, Tls};
@@ -47,7 +48,10 @@ pub(super) fn aggregate(store: &mut Store, report: i64, metadata: &Metadata) -> 
         metadata.report_id,
         metadata.begin.timestamp(),
         metadata.end.timestamp(),
-        metadata.generation as u16,
+        match metadata.generation {
+            Generation::Rfc7489 => 7489,
+            Generation::Rfc9990 => 9990,
+        },
         metadata.version,
         metadata.generator,
         metadata.extra_contact_info,
@@ -100,14 +104,9 @@ pub(super) fn reason_set(
         let mut insert = conn.prepare_cached(
             "INSERT INTO reason (reason_set, n, type, comment) VALUES (?1, ?2, ?3, ?4)",
         )?;
-        for (n, reason) in record.reasons.iter().enumerate() {
+        for (n, reason) in (0_i64..).zip(&record.reasons) {
             let comment = intern(conn, strings, reason.comment.as_ref())?;
-            insert.execute(params![
-                id,
-                n as i64,
-                reason.kind.map(|word| word as u8),
-                comment
-            ])?;
+            insert.execute(params![id, n, reason.kind.map(|word| word as u8), comment])?;
         }
     }
     Ok(id)
@@ -132,10 +131,10 @@ pub(super) fn result_set(
             "INSERT INTO dkim_result (result_set, n, domain, selector, result, human_result)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        for (n, dkim) in record.dkim_results.iter().enumerate() {
+        for (n, dkim) in (0_i64..).zip(&record.dkim_results) {
             insert.execute(params![
                 id,
-                n as i64,
+                n,
                 intern(conn, strings, dkim.domain.as_ref())?,
                 intern(conn, strings, dkim.selector.as_ref())?,
                 dkim.result.map(|word| word as u8),
@@ -146,10 +145,10 @@ pub(super) fn result_set(
             "INSERT INTO spf_result (result_set, n, domain, scope, result, human_result)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?;
-        for (n, spf) in record.spf_results.iter().enumerate() {
+        for (n, spf) in (0_i64..).zip(&record.spf_results) {
             insert.execute(params![
                 id,
-                n as i64,
+                n,
                 intern(conn, strings, spf.domain.as_ref())?,
                 spf.scope.map(|word| word as u8),
                 spf.result.map(|word| word as u8),
@@ -313,8 +312,8 @@ fn feedback_lists(store: &Store, report: i64, feedback: &Complaint) -> Result<()
         .map(|list| (0, list))
         .chain(extensions.map(|list| (1, list)));
     for (extension, (field, values)) in all {
-        for (n, value) in values.iter().enumerate() {
-            insert.execute(params![report, extension, field, n as i64, value])?;
+        for (n, value) in (0_i64..).zip(values) {
+            insert.execute(params![report, extension, field, n, value])?;
         }
     }
     let mut insert = conn.prepare_cached(
@@ -349,13 +348,8 @@ fn original(conn: &Connection, report: i64, feedback: &Complaint) -> Result<(), 
     let mut insert = conn.prepare_cached(
         "INSERT INTO original_signature (report, n, domain, selector) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for (n, signature) in original.dkim.iter().enumerate() {
-        insert.execute(params![
-            report,
-            n as i64,
-            signature.domain,
-            signature.selector
-        ])?;
+    for (n, signature) in (0_i64..).zip(&original.dkim) {
+        insert.execute(params![report, n, signature.domain, signature.selector])?;
     }
     Ok(())
 }
@@ -403,13 +397,13 @@ fn tls(
     let mut failures = conn.prepare_cached(
         "INSERT INTO tls_failure (report, policy, n, result_type, sending_mta_ip, receiving_ip,
              receiving_mx_hostname, receiving_mx_helo, count, additional_information,
-             failure_reason_code)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             failure_reason_code, raw)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?;
-    for (n, policy) in report.policies.iter().enumerate() {
+    for (n, policy) in (0_i64..).zip(&report.policies) {
         policies.execute(params![
             id,
-            n as i64,
+            n,
             policy.policy_type.map(|word| word as u8),
             policy.policy_domain,
             json(&policy.policy_string, false),
@@ -418,11 +412,11 @@ fn tls(
             big(policy.failed),
             json(&policy.raw, policy.raw.is_empty()),
         ])?;
-        for (m, failure) in policy.failures.iter().enumerate() {
+        for (m, failure) in (0_i64..).zip(&policy.failures) {
             failures.execute(params![
                 id,
-                n as i64,
-                m as i64,
+                n,
+                m,
                 failure.result_type.map(|word| word as u8),
                 failure.sending_mta_ip.map(|ip| ip.to_string()),
                 failure.receiving_ip.map(|ip| ip.to_string()),
@@ -431,6 +425,7 @@ fn tls(
                 big(failure.count),
                 failure.additional_information,
                 failure.failure_reason_code,
+                json(&failure.raw, failure.raw.is_empty()),
             ])?;
         }
     }
@@ -505,13 +500,13 @@ fn recipients(
              remote_mta, code, raw)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    for (n, key) in fresh {
-        let Some(recipient) = bounce.recipients.get(n) else {
+    for (n, (at, key)) in (0_i64..).zip(fresh) {
+        let Some(recipient) = bounce.recipients.get(at) else {
             continue;
         };
         insert.execute(params![
             report,
-            n as i64,
+            n,
             key.as_slice(),
             recipient.recipient.as_deref().map(|to| store.recipient(to)),
             recipient.action.map(|word| word as u8),

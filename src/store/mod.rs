@@ -123,12 +123,6 @@ impl Store {
         }
     }
 
-    /// The number of the report that was stored last; 0 where there is none.
-    pub fn last_report(&self) -> Result<i64, Error> {
-        let last = "SELECT coalesce(max(id), 0) FROM report";
-        Ok(self.conn.query_row(last, [], |row| row.get(0))?)
-    }
-
     fn savepoint(&mut self, name: &str) -> Result<(), Error> {
         self.conn
             .prepare_cached(&format!("SAVEPOINT {name}"))?

@@ -1,7 +1,7 @@
 //! Mails that are kept whole: compressed, in chunks, each once; and the quarantine of what could
 //! not be read.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use flate2::Compression;
@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::write::Incoming;
 use super::{Error, Keep, Store, kinds};
-use crate::message::unpack::Open;
+use crate::message::unpack::{self, Open};
 use crate::message::{Carrier, Problem};
 use crate::report::Digest;
 
@@ -21,6 +21,7 @@ const CHUNK: usize = 1 << 20;
 const READER: &str = concat!("postwatch ", env!("CARGO_PKG_VERSION"));
 
 /// The bytes of a message that is to be kept.
+#[derive(Clone, Copy)]
 pub enum RawBody<'a> {
     /// In memory.
     Bytes(&'a [u8]),
@@ -113,6 +114,47 @@ impl Write for Chunks<'_> {
     }
 }
 
+/// Reads compressed bytes from rows.
+struct Rows<'c> {
+    conn: &'c Connection,
+    raw: i64,
+    n: i64,
+    chunk: Vec<u8>,
+    at: usize,
+}
+
+impl BufRead for Rows<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.at >= self.chunk.len() {
+            let next = self
+                .conn
+                .prepare_cached("SELECT data FROM raw_chunk WHERE raw = ?1 AND n = ?2")
+                .and_then(|mut find| {
+                    find.query_row([self.raw, self.n], |row| row.get(0))
+                        .optional()
+                })
+                .map_err(io::Error::other)?;
+            self.chunk = next.unwrap_or_default();
+            self.at = 0;
+            self.n += 1;
+        }
+        Ok(self.chunk.get(self.at..).unwrap_or_default())
+    }
+
+    fn consume(&mut self, n: usize) {
+        self.at += n;
+    }
+}
+
+impl Read for Rows<'_> {
+    fn read(&mut self, mut out: &mut [u8]) -> io::Result<usize> {
+        let n = self.fill_buf()?.len().min(out.len());
+        let n = out.write(self.chunk.get(self.at..self.at + n).unwrap_or_default())?;
+        self.consume(n);
+        Ok(n)
+    }
+}
+
 /// Compresses everything into rows: its size, its compressed size, its digest.
 fn pack(
     conn: &Connection,
@@ -174,9 +216,10 @@ impl Store {
         if let Some(id) = find(&self.conn, &incoming.digest)? {
             return Ok(id);
         }
-        let room = match limited {
-            true => self.settings.quarantine.saturating_sub(self.quarantined()?),
-            false => u64::MAX,
+        let room = if limited {
+            self.settings.quarantine.saturating_sub(self.quarantined()?)
+        } else {
+            u64::MAX
         };
         let id = self
             .conn
@@ -264,16 +307,13 @@ impl Store {
             .prepare_cached("SELECT id FROM raw_message WHERE digest = ?1")?
             .query_row([digest.as_slice()], |row| row.get::<_, i64>(0))
             .optional()?;
-        let raw = match known {
-            Some(known) => {
-                self.conn
-                    .execute("DELETE FROM raw_message WHERE id = ?1", [id])?;
-                known
-            }
-            None => {
-                self.finish_raw(id, bytes, packed, &digest)?;
-                id
-            }
+        let raw = if let Some(known) = known {
+            self.conn
+                .execute("DELETE FROM raw_message WHERE id = ?1", [id])?;
+            known
+        } else {
+            self.finish_raw(id, bytes, packed, &digest)?;
+            id
         };
         self.quarantine(raw, "", None, reason, &[], carrier, incoming.now)?;
         if incoming.by_mail {
@@ -424,32 +464,29 @@ impl Store {
         Ok(retries)
     }
 
-    /// The compressed bytes of a kept message, one gzip stream in pieces.
-    pub fn raw(&self, raw: i64) -> Result<Vec<u8>, Error> {
-        let mut find = self
-            .conn
-            .prepare_cached("SELECT data FROM raw_chunk WHERE raw = ?1 ORDER BY n")?;
-        let mut rows = find.query([raw])?;
-        let mut out = Vec::new();
-        while let Some(row) = rows.next()? {
-            out.extend_from_slice(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?);
-        }
-        Ok(out)
+    /// Writes a kept message as it came, byte for byte.
+    ///
+    /// # Errors
+    /// It is damaged; the writer's.
+    pub fn write_raw(&self, raw: i64, out: &mut dyn Write) -> Result<(), Error> {
+        let chunks = Rows {
+            conn: &self.conn,
+            raw,
+            n: 0,
+            chunk: Vec::new(),
+            at: 0,
+        };
+        unpack::inflate(chunks, u64::MAX - 1, out)?;
+        Ok(())
     }
 
     /// The kept message behind an entry.
-    pub fn raw_of(&self, entry: i64) -> Result<(i64, u64), Error> {
-        let found = self
-            .conn
-            .prepare_cached(
-                "SELECT w.id, w.bytes FROM quarantine q JOIN raw_message w ON w.id = q.raw
-                  WHERE q.id = ?1",
-            )?
-            .query_row([entry], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))
-            .optional()?;
-        let (raw, bytes) =
-            found.ok_or_else(|| Error::NoEntry(format!("there is no quarantine entry {entry}")))?;
-        Ok((raw, u64::try_from(bytes).unwrap_or_default()))
+    pub fn raw_of(&self, entry: i64) -> Result<i64, Error> {
+        self.conn
+            .prepare_cached("SELECT raw FROM quarantine WHERE id = ?1")?
+            .query_row([entry], |row| row.get(0))
+            .optional()?
+            .ok_or_else(|| Error::NoEntry(format!("there is no quarantine entry {entry}")))
     }
 
     /// Ends a retry, in the transaction in which the message was read again: entries that failed no
@@ -466,7 +503,7 @@ impl Store {
     /// Removes entries for good, and each message with its last entry.
     pub fn drop_entries(&mut self, ids: &[i64]) -> Result<(), Error> {
         for id in ids {
-            let (raw, _) = self.raw_of(*id)?;
+            let raw = self.raw_of(*id)?;
             self.conn
                 .prepare_cached("DELETE FROM quarantine WHERE id = ?1")?
                 .execute([id])?;

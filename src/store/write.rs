@@ -187,25 +187,27 @@ impl Writer<'_> {
             keys::row(record, reasons.as_bytes(), results.as_bytes(), row);
             open.sum.add(&row.digest());
 
-            let reason_set = match record.reasons.is_empty() {
-                true => None,
-                false => Some(kinds::reason_set(
+            let reason_set = if record.reasons.is_empty() {
+                None
+            } else {
+                Some(kinds::reason_set(
                     conn,
                     strings,
                     reason_sets,
                     record,
                     reasons,
-                )?),
+                )?)
             };
-            let result_set = match record.dkim_results.is_empty() && record.spf_results.is_empty() {
-                true => None,
-                false => Some(kinds::result_set(
+            let result_set = if record.dkim_results.is_empty() && record.spf_results.is_empty() {
+                None
+            } else {
+                Some(kinds::result_set(
                     conn,
                     strings,
                     result_sets,
                     record,
                     results,
-                )?),
+                )?)
             };
             let mut text = |text: &Option<compact_str::CompactString>| {
                 text.as_ref()
@@ -256,9 +258,10 @@ impl Writer<'_> {
                 self.unproven += REPORT_BYTES + rows.saturating_mul(RECORD_BYTES);
             }
             if !item.complete || !item.problems.is_empty() {
-                let reason = match item.complete {
-                    true => "read with problems",
-                    false => "read in part",
+                let reason = if item.complete {
+                    "read with problems"
+                } else {
+                    "read in part"
                 };
                 let part = item.part.clone().unwrap_or_default();
                 self.lost

@@ -56,7 +56,7 @@ pub(super) fn members(bytes: &[u8], most: usize) -> Result<Listed<'_>, Stop> {
     let headers = memmem::find_iter(bytes, CENTRAL).take(bound + 1).count();
     if headers > bound {
         return Err(Stop::Cap(format!(
-            "archive of more than {bound} members, more than {most} (archive_entries)"
+            "archive of more than {bound} members, more than {most} (limits.archive_entries)"
         )));
     }
     match ZipArchive::new(Cursor::new(bytes)) {

@@ -144,10 +144,13 @@ impl Capped<'_> {
         }
         let limits = self.budget.limits;
         let text = if self.by_budget() == 0 {
-            format!("more than {} bytes unpacked (document)", limits.document)
+            format!(
+                "more than {} bytes unpacked (limits.document)",
+                limits.document
+            )
         } else {
             format!(
-                "unpacks to more than {} times its {} bytes (ratio)",
+                "unpacks to more than {} times its {} bytes (limits.ratio)",
                 limits.ratio, self.packed
             )
         };

@@ -382,7 +382,7 @@ impl<'a> Walk<'a> {
         }
         if self.number >= self.limits.records {
             return Err(End::Early(format!(
-                "more than {} records (limit `records`)",
+                "more than {} records (limits.records)",
                 self.limits.records
             )));
         }

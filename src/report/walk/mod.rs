@@ -66,7 +66,7 @@ fn stream(
             let limit = options.limits.message;
             if file.size() > limit {
                 let reason = format!(
-                    "mail of {} bytes is larger than {limit} bytes (message)",
+                    "mail of {} bytes is larger than {limit} bytes (limits.message)",
                     file.size()
                 );
                 let head = start_of(file, headers::MAX_BLOCK as u64)?;

@@ -500,7 +500,7 @@ fn a_mail_that_is_too_large_is_kept_with_its_carrier() {
     let mut stream = Collector::default();
     read_stream(&mail, None, &options, &mut stream);
     assert_eq!(stream.read, collect(mail.as_bytes(), &options));
-    assert!(reason(&stream.read.items[0]).ends_with("is larger than 1000 bytes (message)"));
+    assert!(reason(&stream.read.items[0]).ends_with("is larger than 1000 bytes (limits.message)"));
     let carrier = stream.read.carrier.unwrap();
     assert_eq!(carrier.message_id.as_deref(), Some("carrier@isp.example"));
     assert_eq!(super::carrier(mail.as_bytes(), &options), Some(carrier));

@@ -216,6 +216,6 @@ fn more_records_than_memory_would_hold() {
     assert!(
         problems.into_vec()[0]
             .what
-            .contains("more than 50000 records (limit `records`)")
+            .contains("more than 50000 records (limits.records)")
     );
 }

@@ -1062,7 +1062,7 @@ fn the_cap_on_records() {
     assert!(!reading.complete() && reading.records.len() == 1);
     assert_eq!(
         reading.problems,
-        ["feedback: more than 1 records (limit `records`)"]
+        ["feedback: more than 1 records (limits.records)"]
     );
 }
 
