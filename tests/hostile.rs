@@ -9,6 +9,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::string_slice,
     reason = "a test may panic"
 )]
 
@@ -190,11 +191,7 @@ impl Case {
             ran.first
         );
         let tail = format!("\"what\":{}}}],\"complete\":false}}\n", json!(problem));
-        assert!(
-            ran.last.ends_with(&tail),
-            "{}",
-            &ran.last[ran.last.len() - 400..]
-        );
+        assert!(ran.last.ends_with(&tail), "{}", ran.last);
         let (code, counts, said) = self.ingest(MEMORY);
         assert_eq!(
             (code, &counts["records"]),
@@ -345,7 +342,7 @@ fn entities_that_expand() {
     let mut entities = "<!ENTITY a0 \"ha\">".to_owned();
     for n in 1..10 {
         let before = format!("&a{};", n - 1).repeat(10);
-        entities += &format!("<!ENTITY a{n} \"{before}\">");
+        entities += &["<!ENTITY a", &n.to_string(), " \"", &before, "\">"].concat();
     }
     let doctype = format!("<!DOCTYPE feedback [{entities}]>\n<feedback>");
     let text = edited("<feedback>", &doctype).replace("Receiver", "&a9;");

@@ -189,7 +189,7 @@ pub(crate) fn multipart(content_type: &str, parts: &[(&str, &str)]) -> Vec<u8> {
         } else {
             "\r\n"
         };
-        mail += &format!("--=_b\r\n{header}{end}\r\n{body}\r\n");
+        mail += &["--=_b\r\n", header, end, "\r\n", body, "\r\n"].concat();
     }
     mail += "--=_b--\r\n";
     mail.into_bytes()
