@@ -271,13 +271,13 @@ fn gzip_of_a_gigabyte_behind_a_record() {
     let case = Case::attached("xml.gz", |to| {
         packed(to, Compression::fast(), |to| write(to, 1024))
     });
-    case.is_cut(1, "more than 1073741824 bytes unpacked (document)");
+    case.is_cut(1, "more than 1073741824 bytes unpacked (limits.document)");
 
     let mut small = Vec::new();
     packed(&mut small, Compression::best(), |to| write(to, 64)).unwrap();
     let case = Case::attached("xml.gz", |to| to.write_all(&small));
     let problem = format!(
-        "unpacks to more than 200 times its {} bytes (ratio)",
+        "unpacks to more than 200 times its {} bytes (limits.ratio)",
         small.len()
     );
     case.is_cut(1, &problem);
@@ -302,7 +302,7 @@ fn gzip_of_three_million_records() {
         })
     });
     assert!(fs::metadata(case.path("mail.eml")).unwrap().len() < 3 * MIB as u64);
-    case.is_cut(2_000_000, "more than 2000000 records (limit `records`)");
+    case.is_cut(2_000_000, "more than 2000000 records (limits.records)");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn zip_of_twenty_thousand_members() {
         .map(|name| Member::new(name, "<feedback/>"))
         .collect();
     let archive = common::zip(&members);
-    Case::attached("zip", |to| to.write_all(&archive)).ends("quarantined", "its name is that of a report, but archive of more than 4096 members, more than 64 (archive_entries)");
+    Case::attached("zip", |to| to.write_all(&archive)).ends("quarantined", "its name is that of a report, but archive of more than 4096 members, more than 64 (limits.archive_entries)");
 }
 
 #[test]
