@@ -15,9 +15,7 @@ use std::path::Path;
 const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
-        &[
-            "pipeline", "query", "output", "codes", "config", "clock", "source", "message",
-        ],
+        &["pipeline", "query", "output", "codes", "config", "clock"],
     ),
     ("web", &["query", "output", "codes", "config", "clock"]),
     (

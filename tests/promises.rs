@@ -181,6 +181,53 @@ fn between_equals_the_first_stays() {
 }
 
 #[test]
+fn an_authenticated_copy_of_the_loser_makes_it_count() {
+    let world = World::new(BELIEVE);
+    // Saved as files, neither is authenticated: the first stays.
+    world.write("forged.xml", report("r1", &[("203.0.113.9", 9999)]));
+    world.write("genuine.xml", report("r1", &[("192.0.2.1", 10)]));
+    world.ingest("forged.xml");
+    world.ingest("genuine.xml");
+    assert_eq!(world.messages(), 9999);
+    let genuine = report("r1", &[("192.0.2.1", 10)]);
+    world.write(
+        "genuine.eml",
+        mail(&genuine, "dkim=pass header.d=reporter.example"),
+    );
+    assert_eq!(world.ingest("genuine.eml")["duplicates"], 1);
+    assert_eq!(world.messages(), 10);
+    assert_eq!(world.ingest("forged.xml")["duplicates"], 1);
+    assert_eq!(world.messages(), 10);
+}
+
+#[test]
+fn a_duplicate_before_a_new_report_in_one_mail_does_no_harm() {
+    let world = World::new("");
+    world.write("first.xml", report("r1", &[("192.0.2.1", 1)]));
+    world.ingest("first.xml");
+    // The same content in other bytes: told only after its rows were written.
+    let again = report("r1", &[("192.0.2.1", 1)]).replace("><", "> <");
+    let parts = [
+        again,
+        report("r2", &[("192.0.2.1", 2)]),
+        report("r3", &[("192.0.2.1", 4)]),
+    ]
+    .map(|xml| format!("--b\nContent-Type: text/xml\n\n{xml}\n"))
+    .concat();
+    world.write(
+        "three.eml",
+        format!("Content-Type: multipart/mixed; boundary=b\n\n{parts}--b--\n"),
+    );
+    let counts = world.ingest("three.eml");
+    assert_eq!(
+        (&counts["stored"]["aggregate"], &counts["duplicates"]),
+        (&2.into(), &1.into())
+    );
+    assert_eq!(world.messages(), 7);
+    assert!(world.text(&["db", "check"]).contains("sound"));
+}
+
+#[test]
 fn a_report_counts_once_however_it_comes() {
     let world = World::new("");
     let xml = report("r1", &[("192.0.2.1", 3), ("2001:db8::1", 4)]);

@@ -16,7 +16,7 @@ use clap::{Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand
 use clap_complete::Shell;
 
 use crate::config;
-use crate::message::net::Net;
+use crate::query::Net;
 
 /// Who complains about your mail, who fails authentication in your name, who refuses you
 ///
@@ -50,7 +50,7 @@ pub(crate) struct Global {
     /// The database file [default: $POSTWATCH_DB, `database` in the configuration, ./postwatch.db]
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) db: Option<PathBuf>,
-    /// Say more; twice: everything
+    /// Say more: what was ignored, and every problem
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// No progress and no summary; findings and errors still appear
@@ -559,7 +559,7 @@ mod tests {
         }
     }
 
-    /// Every flag and every text of the help. With `BLESS` set, the file is written anew.
+    /// Every flag and every text of the help. With `POSTWATCH_BLESS` set, the file is written anew.
     #[test]
     fn the_reference_is_as_it_was() {
         let mut command = Cli::command().term_width(100);
@@ -567,7 +567,7 @@ mod tests {
         let mut now = String::new();
         reference(&mut command, &mut now);
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/help.txt");
-        if std::env::var_os("BLESS").is_some() {
+        if std::env::var_os("POSTWATCH_BLESS").is_some() {
             std::fs::write(file, &now).unwrap();
         }
         let golden = std::fs::read_to_string(file).unwrap();

@@ -17,6 +17,15 @@ use crate::query::{Cell, Column, ColumnKind};
 /// Lines of one sort that are printed before the rest are counted.
 const MOST: usize = 20;
 
+/// Which raw mails are kept.
+fn keep(config: &Config) -> Keep {
+    match config.keep.messages {
+        KeepMessages::None => Keep::Nothing,
+        KeepMessages::Problems => Keep::Problems,
+        KeepMessages::All => Keep::All,
+    }
+}
+
 /// The settings of the store.
 fn settings(config: &Config, environment: &Environment) -> anyhow::Result<Settings> {
     Ok(Settings {
@@ -24,11 +33,7 @@ fn settings(config: &Config, environment: &Environment) -> anyhow::Result<Settin
             domains: config.own.domains.clone(),
             networks: config.own.networks.clone(),
         },
-        keep: match config.keep.messages {
-            KeepMessages::None => Keep::Nothing,
-            KeepMessages::Problems => Keep::Problems,
-            KeepMessages::All => Keep::All,
-        },
+        keep: keep(config),
         recipients_key: match &config.keep.recipients {
             Recipients::Clear => None,
             Recipients::Hashed(source) => Some(source.read(environment)?.expose().to_vec()),
@@ -52,11 +57,7 @@ pub(super) fn open(global: &Global, access: Access) -> anyhow::Result<(Config, S
 pub(super) fn ingest(config: &Config, by_mail: bool) -> Ingest {
     Ingest {
         options: config.options(),
-        keep: match config.keep.messages {
-            KeepMessages::None => Keep::Nothing,
-            KeepMessages::Problems => Keep::Problems,
-            KeepMessages::All => Keep::All,
-        },
+        keep: keep(config),
         by_mail,
         now: crate::clock::now(),
     }

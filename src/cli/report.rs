@@ -7,11 +7,11 @@ use anyhow::Context as _;
 use super::args::{By, Csv, Filters, Format, Report, ReportKind};
 use super::{ExitCode, Global, configuration, failure};
 use crate::config::Environment;
-use crate::message::net::Net;
 use crate::output::csv::Style;
 use crate::output::table::{self, Look};
 use crate::output::{count, csv, json};
 use crate::pipeline::store;
+use crate::query::Net;
 use crate::query::{self, Dimension, Filter, Kind, Request};
 
 /// Rows of a table, and of CSV and JSON, unless others are asked for.

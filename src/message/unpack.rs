@@ -78,6 +78,8 @@ pub struct Document<'a> {
     /// The archive members it came out of, outermost first; empty where there was no archive.
     /// Control characters are replaced.
     pub members: Vec<String>,
+    /// True where no archive on the way to it has another member.
+    pub sole: bool,
     /// What its first bytes are.
     pub kind: Kind,
     opener: &'a dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
@@ -210,6 +212,7 @@ impl Unpacker<'_> {
         let open = || layer.open_document(self.budget, self.packed);
         (self.each)(&Document {
             members: members.to_vec(),
+            sole: self.members < 2,
             kind,
             opener: &open,
         });

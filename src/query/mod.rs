@@ -1,7 +1,7 @@
 //! Questions to the database, and plain rows for answers.
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
-//! out row by row, [`summary`] says what is new. All of them are handed a connection that cannot
+//! out row by row, `summary` says what is new. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -28,8 +28,7 @@ use std::fmt;
 use chrono::NaiveDate;
 use rusqlite::Connection;
 
-use crate::message::net::Net;
-
+pub use crate::message::net::Net;
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use export::{Export, Rows, export};
 pub use summary::{Summary, last_report_id, summary};

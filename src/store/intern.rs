@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use compact_str::CompactString;
-use rusqlite::{CachedStatement, Connection, OptionalExtension as _, ToSql, params};
+use rusqlite::{Connection, OptionalExtension as _};
+
+use super::keys::{Canon, hex};
 
 /// Most entries of one generation; two are held.
 const MAX_ENTRIES: usize = 32 << 10;
@@ -93,25 +95,29 @@ impl Interner {
         Ok(id)
     }
 
-    /// The id of a set by its digest, and whether its row was made just now (so that its members
-    /// must be written). `find` and `add` take the digest.
+    /// The id of a set in this table, and whether its row was made just now, so that its members
+    /// have to be written.
     pub(super) fn set(
         &mut self,
-        digest: &[u8],
-        key: &str,
-        mut find: CachedStatement<'_>,
-        mut add: CachedStatement<'_>,
+        conn: &Connection,
+        table: &str,
+        canon: &Canon,
     ) -> rusqlite::Result<(i64, bool)> {
-        let digest: &dyn ToSql = &digest;
-        if let Some(id) = find
-            .query_row(params![digest], |row| row.get(0))
-            .optional()?
-        {
+        // Half a SHA-256 is plenty to tell sets apart, and half the index.
+        let whole = canon.digest();
+        let digest = whole.get(..16).unwrap_or_default();
+        let key = hex(digest);
+        if let Some(id) = self.get(&key) {
+            return Ok((id, false));
+        }
+        let mut find = conn.prepare_cached(&format!("SELECT id FROM {table} WHERE digest = ?1"))?;
+        if let Some(id) = find.query_row([digest], |row| row.get(0)).optional()? {
             self.put(key.into(), id);
             return Ok((id, false));
         }
-        let id = add.insert(params![digest])?;
-        self.put_fresh(key, id);
+        let mut add = conn.prepare_cached(&format!("INSERT INTO {table} (digest) VALUES (?1)"))?;
+        let id = add.insert([digest])?;
+        self.put_fresh(&key, id);
         Ok((id, true))
     }
 }

@@ -389,4 +389,88 @@ mod tests {
         assert_eq!(name, pseudonym(b"key", "someone@example.net"));
         assert!(name.ends_with("@example.net") && !name.contains("someone"));
     }
+
+    fn report(parts: &[&str; 6]) -> Metadata {
+        let xml = format!(
+            "<feedback><report_metadata><org_name>{}</org_name><email>{}</email><report_id>{}\
+             </report_id><date_range><begin>{}</begin><end>{}</end></date_range></report_metadata>\
+             <policy_published><domain>{}</domain></policy_published></feedback>",
+            parts[0], parts[1], parts[2], parts[3], parts[4], parts[5]
+        );
+        let read = crate::report::collect(xml.as_bytes(), &crate::message::Options::default());
+        match read.items.into_iter().next().map(|item| item.content) {
+            Some(crate::report::Content::Aggregate(aggregate)) => aggregate.metadata,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_key_is_what_makes_a_report_that_report(
+            which in proptest::collection::vec((0..6_usize, 0..3_usize), 0..4)
+        ) {
+            let choices = [
+                ["Org", "Other Org", "Org Inc"],
+                ["a@one.example", "a@two.example", "a@three.example"],
+                ["id1", "id2", "id1@x"],
+                ["1760000000", "1760000001", "1750000000"],
+                ["1760086399", "1760086400", "1761086399"],
+                ["example.org", "example.net", "sub.example.org"],
+            ];
+            let mut picked = [0; 6];
+            for (part, choice) in which {
+                picked[part] = choice;
+            }
+            let first: [&str; 6] = std::array::from_fn(|part| choices[part][0]);
+            let other: [&str; 6] = std::array::from_fn(|part| choices[part][picked[part]]);
+            let same = first == other;
+            proptest::prop_assert_eq!(aggregate(&report(&first)) == aggregate(&report(&other)), same);
+        }
+
+        #[test]
+        fn spelling_makes_no_other_report(upper in proptest::bool::ANY, sub in "[a-z]{1,8}") {
+            let plain = ["Org", "a@one.example", "id1", "1760000000", "1760086399", "example.org"];
+            let org = if upper { "ORG" } else { "org " };
+            let email = format!("Name &lt;b@{sub}.one.example&gt;");
+            let spelt = [org, &email, "&lt;id1&gt;", "1760000000.0", "1760086399", "Example.ORG."];
+            proptest::prop_assert_eq!(aggregate(&report(&plain)), aggregate(&report(&spelt)));
+        }
+
+        #[test]
+        fn content_is_the_rows_whatever_their_order(
+            mut rows in proptest::collection::vec((0..4_u8, 1..4_u64), 1..8),
+            by in 0..8_usize,
+        ) {
+            let digest = |rows: &[(u8, u64)]| {
+                let mut sum = Sum::default();
+                let mut canon = Canon::default();
+                for (ip, count) in rows {
+                    canon.clear();
+                    let record = Record {
+                        source_ip: [192, 0, 2, *ip].into(),
+                        count: *count,
+                        disposition: None,
+                        dkim: None,
+                        spf: None,
+                        reasons: vec![],
+                        header_from: None,
+                        envelope_from: None,
+                        envelope_to: None,
+                        dkim_results: vec![],
+                        spf_results: vec![],
+                        raw: crate::report::Raw::new(),
+                    };
+                    row(&record, &[], &[], &mut canon);
+                    sum.add(&canon.digest());
+                }
+                sum.digest()
+            };
+            let before = digest(&rows);
+            let length = rows.len();
+            rows.rotate_left(by % length);
+            proptest::prop_assert_eq!(digest(&rows), before);
+            rows[by % length].1 += 1;
+            proptest::prop_assert_ne!(digest(&rows), before);
+        }
+    }
 }

@@ -79,13 +79,6 @@ fn intern(
     text.map(|text| strings.string(conn, text)).transpose()
 }
 
-/// What identifies a set: half a SHA-256 is plenty, and half the index.
-fn set_digest(canon: &Canon) -> ([u8; 16], String) {
-    let mut half = [0; 16];
-    half.copy_from_slice(canon.digest().first_chunk::<16>().unwrap_or(&[0; 16]));
-    (half, keys::hex(&half))
-}
-
 pub(super) fn reason_set(
     conn: &Connection,
     strings: &mut Interner,
@@ -93,13 +86,7 @@ pub(super) fn reason_set(
     record: &Record,
     canon: &Canon,
 ) -> rusqlite::Result<i64> {
-    let (digest, key) = set_digest(canon);
-    if let Some(id) = sets.get(&key) {
-        return Ok(id);
-    }
-    let find = conn.prepare_cached("SELECT id FROM reason_set WHERE digest = ?1")?;
-    let add = conn.prepare_cached("INSERT INTO reason_set (digest) VALUES (?1)")?;
-    let (id, fresh) = sets.set(&digest, &key, find, add)?;
+    let (id, fresh) = sets.set(conn, "reason_set", canon)?;
     if fresh {
         let mut insert = conn.prepare_cached(
             "INSERT INTO reason (reason_set, n, type, comment) VALUES (?1, ?2, ?3, ?4)",
@@ -119,13 +106,7 @@ pub(super) fn result_set(
     record: &Record,
     canon: &Canon,
 ) -> rusqlite::Result<i64> {
-    let (digest, key) = set_digest(canon);
-    if let Some(id) = sets.get(&key) {
-        return Ok(id);
-    }
-    let find = conn.prepare_cached("SELECT id FROM result_set WHERE digest = ?1")?;
-    let add = conn.prepare_cached("INSERT INTO result_set (digest) VALUES (?1)")?;
-    let (id, fresh) = sets.set(&digest, &key, find, add)?;
+    let (id, fresh) = sets.set(conn, "result_set", canon)?;
     if fresh {
         let mut insert = conn.prepare_cached(
             "INSERT INTO dkim_result (result_set, n, domain, selector, result, human_result)

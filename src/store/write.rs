@@ -70,6 +70,8 @@ struct Open {
     sum: Sum,
     /// The same document is stored already: nothing of it is written.
     known: Option<i64>,
+    /// The message's row as it was before: a rollback takes one that was written since.
+    message: Option<i64>,
 }
 
 /// Writes one message. Everything stays in a savepoint until [`Writer::finish`].
@@ -82,6 +84,8 @@ pub struct Writer<'s> {
     /// What is kept raw, and why: part, report, reason, problems.
     lost: Vec<(String, Option<i64>, String, Vec<Problem>)>,
     stored: bool,
+    /// Something in it came unauthenticated, and how many bytes of that were stored.
+    doubtful: bool,
     unproven: u64,
     canons: [Canon; 3],
 }
@@ -102,6 +106,7 @@ impl Store {
             open: None,
             lost: Vec::new(),
             stored: false,
+            doubtful: false,
             unproven: 0,
             canons: Default::default(),
         })
@@ -119,6 +124,7 @@ impl Writer<'_> {
         document: Digest,
         metadata: &Metadata,
     ) -> Result<bool, Error> {
+        self.abandon()?;
         let key = keys::aggregate(metadata);
         let stored = stored(&self.store.conn, Kind::Aggregate, &key)?;
         let known = stored
@@ -131,6 +137,7 @@ impl Writer<'_> {
             rows: 0,
             sum: Sum::default(),
             known,
+            message: self.message,
         };
         if let Some(known) = known {
             self.vouch(known, trust)?;
@@ -237,6 +244,10 @@ impl Writer<'_> {
     /// Writes an item, or ends the aggregate report that was started. `None` for what is ignored or
     /// quarantined.
     pub fn item(&mut self, item: &Item) -> Result<Option<Verdict>, Error> {
+        if !matches!(item.content, Content::Aggregate(_)) {
+            self.abandon()?;
+        }
+        self.doubtful |= item.trust != Trust::Authenticated;
         let (verdict, report) = match &item.content {
             Content::Ignored { .. } => return Ok(None),
             Content::Quarantined { reason } => {
@@ -271,6 +282,19 @@ impl Writer<'_> {
         Ok(Some(verdict))
     }
 
+    /// Takes back an aggregate report that was started and never ended: its reader failed.
+    fn abandon(&mut self) -> Result<(), Error> {
+        match self.open.take() {
+            Some(open) if open.known.is_none() => self.undo(&open),
+            _ => Ok(()),
+        }
+    }
+
+    fn undo(&mut self, open: &Open) -> Result<(), Error> {
+        self.message = open.message;
+        self.store.undo("report")
+    }
+
     fn end_aggregate(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
         // A visitor is always told of the start first.
         let Some(open) = self.open.take() else {
@@ -287,10 +311,7 @@ impl Writer<'_> {
         };
         let decision = decide(&open.stored, &arrived);
         if let Decision::Drop(same) = decision {
-            self.store.undo("report")?;
-            if !open.stored.iter().any(|s| s.id == same) {
-                return Ok((Verdict::Duplicate, None));
-            }
+            self.undo(&open)?;
             self.vouch(same, item.trust)?;
             return Ok((Verdict::Duplicate, None));
         }
@@ -368,12 +389,23 @@ impl Writer<'_> {
         })
     }
 
-    /// An authenticated copy of a stored report vouches for it.
+    /// An authenticated copy of a stored report vouches for it: it counts, unless an authenticated
+    /// one does already.
     fn vouch(&mut self, report: i64, trust: Trust) -> Result<(), Error> {
-        if trust == Trust::Authenticated {
-            self.store
-                .conn
-                .prepare_cached("UPDATE report SET trust = 1 WHERE id = ?1 AND trust <> 1")?
+        if trust != Trust::Authenticated {
+            return Ok(());
+        }
+        let conn = &self.store.conn;
+        conn.prepare_cached("UPDATE report SET trust = 1 WHERE id = ?1 AND trust <> 1")?
+            .execute([report])?;
+        let displaced = conn
+            .prepare_cached(
+                "UPDATE report SET counted = 0 WHERE counted = 1 AND trust <> 1 AND id <> ?1
+                    AND (key, kind) = (SELECT key, kind FROM report WHERE id = ?1)",
+            )?
+            .execute([report])?;
+        if displaced > 0 {
+            conn.prepare_cached("UPDATE report SET counted = 1 WHERE id = ?1")?
                 .execute([report])?;
         }
         Ok(())
@@ -465,6 +497,7 @@ impl Writer<'_> {
     }
 
     fn close(&mut self, raw: Option<RawBody<'_>>) -> Result<(), Error> {
+        self.abandon()?;
         if let (true, Some(raw)) = (self.wants_raw(), raw) {
             let keep_partial = self.store.settings.keep != Keep::Nothing;
             let id = self
@@ -483,7 +516,7 @@ impl Writer<'_> {
                     )?;
                 }
             }
-            if self.carrier.as_ref().is_none_or(|c| c.auth.is_none()) || self.unproven > 0 {
+            if self.doubtful {
                 self.unproven += self.store.packed(id)?;
             }
         }

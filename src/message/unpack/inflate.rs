@@ -45,7 +45,7 @@ impl Inflate {
 
     /// The error of data that ends too early.
     pub(super) fn cut_off(&self) -> io::Error {
-        let text = format!("packed data is cut off after {} bytes", self.length);
+        let text = format!("packed data is cut off; {} bytes came out", self.length);
         Stop::Cut(text).into()
     }
 

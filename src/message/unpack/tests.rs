@@ -204,7 +204,7 @@ fn cut_and_damaged_data_is_kept_up_to_there() {
     let (_, kind, bytes, stop) = &cut.documents[0];
     assert_eq!(*kind, Kind::Xml);
     assert!(bytes.len() > long.len() / 3 && long.starts_with(bytes));
-    let expected = format!("packed data is cut off after {} bytes", bytes.len());
+    let expected = format!("packed data is cut off; {} bytes came out", bytes.len());
     assert_eq!(*stop, Some(Stop::Cut(expected)));
 
     let mut damaged = packed.clone();
@@ -358,7 +358,7 @@ fn an_archive_without_its_directory_is_read_by_its_local_headers() {
     assert_eq!(
         last.3,
         Some(Stop::Cut(format!(
-            "packed data is cut off after {} bytes",
+            "packed data is cut off; {} bytes came out",
             XML.len() - 10
         )))
     );

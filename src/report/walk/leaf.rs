@@ -228,7 +228,12 @@ impl Pending<'_> {
     }
 
     fn part(&self, document: &Document<'_>) -> Option<String> {
-        let mut part = self.path?.to_owned();
+        // A bare file has no parts, but an archive of several reports has members to tell apart.
+        let mut part = match self.path {
+            Some(path) => path.to_owned(),
+            None if document.sole => return None,
+            None => String::new(),
+        };
         for member in &document.members {
             part.push('/');
             part.push_str(member);

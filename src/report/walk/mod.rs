@@ -167,7 +167,7 @@ fn neither(empty: bool, name: Option<&str>, visitor: &mut dyn Visitor) {
     let why = if empty {
         "empty"
     } else {
-        "neither a mail nor a report"
+        "neither a mail nor XML, JSON, gzip or zip"
     };
     visitor.carrier(None);
     visitor.item(match name.and_then(claim::by_name) {

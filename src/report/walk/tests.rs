@@ -461,7 +461,7 @@ fn bare_files() {
     assert_eq!(reason(&read(b"", None)), "empty");
     assert_eq!(
         reason(&read(b"192.0.2.1,Yes\r\n", None)),
-        "neither a mail nor a report"
+        "neither a mail nor XML, JSON, gzip or zip"
     );
     assert_eq!(
         reason(&read(b"<html/>", None)),
