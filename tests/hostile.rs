@@ -469,7 +469,7 @@ fn mbox_that_begins_with_an_endless_line() {
         write!(to, "From a@b.example Thu Jan  1 00:00:01 2026")?;
         fill(to, " ", 200 * MIB)
     });
-    case.ends("ignored", "neither a mail nor a report");
+    case.ends("ignored", "neither a mail nor XML, JSON, gzip or zip");
 }
 
 #[test]
