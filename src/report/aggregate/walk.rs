@@ -176,10 +176,11 @@ impl<'a> Walk<'a> {
             }
             return Ok(());
         }
-        if self.top().is_some_and(Place::is_text) {
+        let (keep, mut place, name) = self.resolve(name);
+        // An element that belongs further out ends the text before it; any other stands in it.
+        if self.top().is_some_and(Place::is_text) && keep == self.stack.len() {
             self.markup = true;
         }
-        let (keep, mut place, name) = self.resolve(name);
         self.close_to(keep)?;
         match (place, self.part) {
             (Place::Record, Part::Head)
@@ -310,7 +311,6 @@ impl<'a> Walk<'a> {
                 break;
             };
             self.note(|_| format!("<{}> is not closed", shown(open.name.as_str())));
-            self.markup |= open.place.is_text();
             self.finish(open.place)?;
         }
         Ok(())

@@ -753,7 +753,18 @@ fn unclosed_and_wrongly_nested_tags() {
     let reading = read_edited("<row>", "<b><i><row></b></i>");
     assert!(reading.has("closes nothing"));
     // An element that is closed twice or not at all costs no more than itself.
-    let reading = read_edited("</selector>", "");
+    for gone in [
+        "</selector>",
+        "</count>",
+        "</header_from>",
+        "</disposition>",
+        "</source_ip>",
+    ] {
+        let reading = read_edited(gone, "");
+        assert_eq!(reading.records, read_text(REPORT).records, "{gone}");
+        assert!(reading.has("is not closed"), "{gone}");
+    }
+    let reading = read_edited("</selector>", "<other/>");
     assert_eq!(reading.records[0].dkim_results[0].selector, None);
     assert_eq!(
         reading.records[0].dkim_results[0].result,
