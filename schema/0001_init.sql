@@ -131,6 +131,8 @@ CREATE TABLE aggregate_report (
     policy_raw         TEXT
 ) STRICT;
 
+CREATE INDEX aggregate_report_id ON aggregate_report (report_id) WHERE report_id IS NOT NULL;
+
 -- Results and reasons repeat from record to record: a record points at the set it has.
 CREATE TABLE result_set (
     id     INTEGER PRIMARY KEY,
@@ -425,6 +427,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     p.name AS org_name,
@@ -466,6 +469,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     x.n,
@@ -516,6 +520,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     CASE f.feedback_type WHEN 0 THEN 'abuse' WHEN 1 THEN 'fraud' WHEN 2 THEN 'virus' WHEN 3 THEN 'not-spam' WHEN 4 THEN 'auth-failure' WHEN 5 THEN 'opt-out' WHEN 6 THEN 'opt-out-list' WHEN 7 THEN 'miscategorized' WHEN 8 THEN 'xarf' WHEN 9 THEN 'other' END AS feedback_type,
@@ -572,6 +577,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     CASE f.feedback_type WHEN 0 THEN 'abuse' WHEN 1 THEN 'fraud' WHEN 2 THEN 'virus' WHEN 3 THEN 'not-spam' WHEN 4 THEN 'auth-failure' WHEN 5 THEN 'opt-out' WHEN 6 THEN 'opt-out-list' WHEN 7 THEN 'miscategorized' WHEN 8 THEN 'xarf' WHEN 9 THEN 'other' END AS feedback_type,
@@ -636,6 +642,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     p.name AS organization_name,
@@ -675,6 +682,7 @@ SELECT
     r.is_foreign AS "foreign",
     CASE r.trust WHEN 0 THEN 'unknown' WHEN 1 THEN 'authenticated' WHEN 2 THEN 'failed' END AS trust,
     r.complete,
+    r.problems,
     m.origin,
     r.part,
     b.reporting_mta,

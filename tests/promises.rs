@@ -267,6 +267,9 @@ fn a_report_counts_once_however_it_comes() {
         world.write(&name, xml.replace(from, to));
         assert_eq!(world.ingest(&name)["stored"]["aggregate"], 1, "{to}");
     }
+    // The first of them has the id of a report of another period, and says so.
+    let noted = "SELECT count(*) FROM v_aggregate WHERE problems LIKE '%used this id for 2025-%'";
+    assert_eq!(world.number(noted), 1);
 }
 
 #[test]

@@ -66,26 +66,24 @@ macro_rules! code {
     };
 }
 
+/// What makes a reporter that reporter: its name, and the organizational domain of its address.
+pub(super) fn reporter(name: &str, email: &str) -> (String, String) {
+    let organization = of_address(email).map(|domain| organizational(&domain));
+    (name.trim().to_lowercase(), organization.unwrap_or_default())
+}
+
 /// The key of an aggregate report: reporter (name and organizational domain of its address), policy
 /// domain, report id, period.
 pub(super) fn aggregate(metadata: &Metadata) -> Digest {
-    let organization = metadata
-        .email
-        .as_deref()
-        .and_then(of_address)
-        .map(|d| organizational(&d));
+    let (name, organization) = reporter(
+        metadata.org_name.as_deref().unwrap_or_default(),
+        metadata.email.as_deref().unwrap_or_default(),
+    );
     let mut canon = Canon::default();
     canon
         .text("aggregate")
-        .text(
-            &metadata
-                .org_name
-                .as_deref()
-                .unwrap_or_default()
-                .trim()
-                .to_lowercase(),
-        )
-        .text(&organization.unwrap_or_default())
+        .text(&name)
+        .text(&organization)
         .text(&metadata.domain)
         .text(metadata.report_id.as_deref().unwrap_or_default())
         .number(metadata.begin.timestamp())

@@ -1,6 +1,7 @@
 //! One message into rows: the reports that it carries, their verdicts, and the message kept raw
 //! where something of it was lost.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
@@ -315,6 +316,11 @@ impl Writer<'_> {
             self.vouch(same, item.trust)?;
             return Ok((Verdict::Duplicate, None));
         }
+        let mut problems = Cow::Borrowed(item.problems.as_slice());
+        if let (Content::Aggregate(aggregate), Decision::Store) = (&item.content, decision) {
+            let reused = reused_id(&self.store.conn, open.report, &aggregate.metadata)?;
+            problems.to_mut().extend(reused);
+        }
         let (counted, verdict) = self.settle(decision)?;
         self.store
             .conn
@@ -328,10 +334,9 @@ impl Writer<'_> {
                 item.complete,
                 i64::try_from(open.rows).unwrap_or(i64::MAX),
                 arrived.content.as_slice(),
-                kinds::json(&item.problems, item.problems.is_empty()),
+                kinds::json(&problems, problems.is_empty()),
             ])?;
         self.store.release("report")?;
-
         Ok((verdict, Some(open.report)))
     }
 
@@ -552,6 +557,38 @@ fn stored(conn: &Connection, kind: Kind, key: &Digest) -> Result<Vec<Stored>, Er
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The same reporter has used this id for the same domain and another period: a new report all the
+/// same, but one to know of.
+fn reused_id(
+    conn: &Connection,
+    report: i64,
+    metadata: &Metadata,
+) -> Result<Option<Problem>, Error> {
+    let mut find = conn.prepare_cached(
+        "SELECT p.name, p.email, a.begin, a.\"end\" FROM aggregate_report a
+           JOIN report r ON r.id = a.report JOIN reporter p ON p.id = r.reporter
+          WHERE a.report_id = ?1 AND a.report <> ?2
+            AND a.domain = (SELECT id FROM string WHERE text = ?3) LIMIT 100",
+    )?;
+    let mut rows = find.query(params![metadata.report_id, report, metadata.domain])?;
+    let name = metadata.org_name.as_deref().unwrap_or_default();
+    let email = metadata.email.as_deref().unwrap_or_default();
+    let own = keys::reporter(name, email);
+    while let Some(row) = rows.next()? {
+        let (name, email): (String, String) = (row.get(0)?, row.get(1)?);
+        if keys::reporter(&name, &email) == own {
+            let time = |at: i64| {
+                let at = DateTime::from_timestamp(at, 0).unwrap_or_default();
+                at.format("%Y-%m-%dT%H:%M:%SZ")
+            };
+            let (begin, end) = (time(row.get(2)?), time(row.get(3)?));
+            let what = format!("the reporter has used this id for {begin} to {end} too");
+            return Ok(Some(Problem::new("report_id", what)));
+        }
+    }
+    Ok(None)
 }
 
 fn reporter(conn: &Connection, (name, email): (&str, &str)) -> rusqlite::Result<i64> {

@@ -11,11 +11,18 @@ const fn field(name: &'static str, sql: &'static str, read: Read) -> Field {
 pub(super) fn of(kind: Export) -> Vec<&'static Field> {
     let parts: &[&'static [Field]] = match kind {
         Export::Records | Export::Failures => &[REPORT, POLICY, RECORD, PROVENANCE],
-        Export::Aggregate => &[REPORT, AGGREGATE, POLICY, AGGREGATE_SUMS, PROVENANCE],
-        Export::Complaints => &[FEEDBACK, PROVENANCE],
-        Export::FailureReports => &[FEEDBACK, FAILURE, PROVENANCE],
-        Export::Tls => &[TLS, PROVENANCE],
-        Export::Bounces => &[BOUNCE, PROVENANCE],
+        Export::Aggregate => &[
+            REPORT,
+            AGGREGATE,
+            POLICY,
+            AGGREGATE_SUMS,
+            PROBLEMS,
+            PROVENANCE,
+        ],
+        Export::Complaints => &[FEEDBACK, PROBLEMS, PROVENANCE],
+        Export::FailureReports => &[FEEDBACK, FAILURE, PROBLEMS, PROVENANCE],
+        Export::Tls => &[TLS, PROBLEMS, PROVENANCE],
+        Export::Bounces => &[BOUNCE, PROBLEMS, PROVENANCE],
     };
     parts.iter().copied().flatten().collect()
 }
@@ -230,6 +237,9 @@ const BOUNCE: &[Field] = &[
     field("code", "y.code", Read::Text),
     field("raw", "y.raw", Read::Json),
 ];
+
+/// What could not be read; not with the records, where it would stand again in every row.
+const PROBLEMS: &[Field] = &[field("problems", "coalesce(r.problems, '[]')", Read::Json)];
 
 /// Where a row comes from, and how far it can be trusted.
 const PROVENANCE: &[Field] = &[
