@@ -247,3 +247,31 @@ fn line_ends_make_no_difference() {
         assert_eq!(lf, crlf);
     }
 }
+
+/// The names in an object and below, but for those that are data: fields of strangers.
+fn names(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, value) in members {
+                found.insert(name.clone());
+                if !["extensions", "derived", "raw"].contains(&name.as_str()) {
+                    names(value, found);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| names(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_name_is_documented() {
+    let contract = fs::read_to_string(root().join("docs/json.md")).unwrap();
+    let mut found = BTreeSet::new();
+    for object in objects(&Program::new().parse(SAMPLES)) {
+        names(&object, &mut found);
+    }
+    assert!(found.len() > 80, "{found:?}");
+    found.retain(|name| !contract.contains(&format!("`{name}`")));
+    assert!(found.is_empty(), "docs/json.md does not name {found:?}");
+}
