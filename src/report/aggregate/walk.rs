@@ -14,6 +14,10 @@ use crate::message::{Limits, MAX_PROBLEMS, Problems};
 
 /// How deep elements may stand in one another. RFC 9990 needs 6.
 const MAX_DEPTH: usize = 16;
+/// Most elements that are passed over: so many, and so many more for each record. Real reports have
+/// a few; a document may be nothing else.
+const MAX_STRANGE: u64 = 1_000_000;
+const STRANGE_A_RECORD: u64 = 100;
 
 /// The longest tag, comment or text, in bytes.
 pub(super) const MAX_TOKEN: usize = 64 << 10;
@@ -68,6 +72,8 @@ pub(super) struct Walk<'a> {
     pub(super) problems: Problems,
     /// What is noted by another walk over the same document.
     noted_elsewhere: Problems,
+    /// How many elements were passed over.
+    strange: u64,
     /// How many problems with the markup were noted.
     noted: usize,
     pub(super) head: Head,
@@ -99,6 +105,7 @@ impl<'a> Walk<'a> {
             problems: Problems::default(),
             noted_elsewhere: Problems::default(),
             noted: 0,
+            strange: 0,
             head: Head::default(),
             metadata: None,
             count: 0,
@@ -205,6 +212,15 @@ impl<'a> Walk<'a> {
             return Err(End::Early(format!(
                 "elements are nested deeper than {MAX_DEPTH}"
             )));
+        }
+        // In the head pass records are passed over too.
+        if place == Place::Skip && self.part != Part::Head {
+            self.strange += 1;
+            if self.strange > MAX_STRANGE + STRANGE_A_RECORD * self.number {
+                return Err(End::Early(format!(
+                    "more than {MAX_STRANGE} elements that no report has"
+                )));
+            }
         }
         self.stack.push(Open { place, name });
         Ok(())
