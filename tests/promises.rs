@@ -342,7 +342,7 @@ fn what_cannot_be_read_is_kept_whole_once_and_can_be_read_later() {
     world.text(&["quarantine", "drop", &id]);
     assert_eq!(world.number("SELECT count(*) FROM raw_message"), 0);
     let missing = world.run(&["quarantine", "drop", &id]);
-    assert_eq!(missing.status.code(), Some(5));
+    assert_eq!(missing.status.code(), Some(2));
 }
 
 #[test]

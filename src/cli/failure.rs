@@ -90,7 +90,11 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
             return (ExitCode::Configuration, hint(error).map(str::to_owned));
         }
         if let Some(error) = cause.downcast_ref::<store::Error>() {
-            return (ExitCode::Database, error.hint());
+            let code = match error {
+                store::Error::NoEntry(_) => ExitCode::Usage,
+                _ => ExitCode::Database,
+            };
+            return (code, error.hint());
         }
         if let Some(error) = cause.downcast_ref::<query::Error>() {
             let code = if error.is_usage() {

@@ -43,7 +43,7 @@ pub enum Error {
         found: i64,
     },
     /// The file or its directory cannot be made or read.
-    #[error("failed to open {path}: {error}")]
+    #[error("{path}: {error}")]
     File {
         /// The file.
         path: PathBuf,
@@ -84,6 +84,9 @@ fn describe(error: &rusqlite::Error) -> String {
         }
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
         Some(ErrorCode::ReadOnly) => "the database is not writable".to_owned(),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            "the file or its directory may not be used by this user".to_owned()
+        }
         _ => format!("the database reports: {error}"),
     }
 }

@@ -500,16 +500,22 @@ impl Store {
         self.release_raw(retry.raw)
     }
 
-    /// Removes entries for good, and each message with its last entry.
+    /// Removes entries for good, and each message with its last entry: all of them, or none where
+    /// one is not there.
     pub fn drop_entries(&mut self, ids: &[i64]) -> Result<(), Error> {
-        for id in ids {
+        self.begin()?;
+        let dropped = ids.iter().try_for_each(|id| {
             let raw = self.raw_of(*id)?;
             self.conn
                 .prepare_cached("DELETE FROM quarantine WHERE id = ?1")?
                 .execute([id])?;
-            self.release_raw(raw)?;
+            self.release_raw(raw)
+        });
+        if let Err(error) = dropped {
+            self.rollback();
+            return Err(error);
         }
-        Ok(())
+        self.commit()
     }
 
     fn release_raw(&mut self, raw: i64) -> Result<(), Error> {
