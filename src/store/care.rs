@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, params};
 
-use super::write::trust_of;
+use super::rows::trust_of;
 use super::{Error, Store};
 use crate::message::Trust;
 

@@ -8,8 +8,9 @@ use serde::Serialize;
 
 use super::intern::Interner;
 use super::keys::{self, Canon};
+use super::rows::{IpBytes, Kind};
 use super::verdict::Verdict;
-use super::write::{Head, IpBytes, Kind, Writer};
+use super::write::{Head, Writer};
 use super::{Error, Store};
 use crate::message::domain::{bare_address, of_address, organizational};
 use crate::message::{Carrier, Problem};

@@ -2,8 +2,9 @@
 //! verdict on each report. Knows no command and no format of output.
 //!
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
-//! between reports of one key, `write` and `kinds` put reports into rows, `intern` keeps repeating
-//! texts single, `raw` holds mails that are kept whole, `care` looks after the file.
+//! between reports of one key, `write` and `kinds` put reports into rows, `rows` finds those that are
+//! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
+//! ours from foreign, `reown` does so again, `care` looks after the file.
 
 mod care;
 mod intern;
@@ -13,6 +14,7 @@ mod open;
 mod own;
 mod raw;
 mod reown;
+mod rows;
 mod verdict;
 mod write;
 
