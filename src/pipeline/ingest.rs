@@ -347,6 +347,10 @@ impl Batch<'_> {
                 notices.into_iter().for_each(&mut *self.notice);
             }
             Err(Error::Wait(reason)) => (self.notice)(Notice::Waits { origin, reason }),
+            Err(Error::Raw(error)) => {
+                let reason = error.to_string();
+                (self.notice)(Notice::Unreadable { origin, reason });
+            }
             Err(error) => return Err(error),
         }
         if live || self.rows >= BATCH_ROWS || self.counts.messages >= BATCH_MESSAGES {

@@ -552,3 +552,65 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         reader: row.get(10)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Trust;
+    use crate::report::{Content, Item};
+    use crate::store::{Access, Settings};
+
+    /// A file that is gone by the time it is read again.
+    struct Gone;
+
+    impl Open for Gone {
+        fn open(&self) -> io::Result<Box<dyn Read + '_>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        fn size(&self) -> u64 {
+            1
+        }
+    }
+
+    #[test]
+    fn a_message_that_cannot_be_read_again_leaves_nothing_and_stops_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let mut store = Store::open(&path, Access::Create, Settings::default()).unwrap();
+        store.begin().unwrap();
+        let bodies = [RawBody::Source(&Gone), RawBody::Bytes(b"whole")];
+        for (digest, body) in bodies.into_iter().enumerate() {
+            let incoming = Incoming {
+                origin: "a.eml",
+                name: None,
+                digest: [u8::try_from(digest).unwrap(); 32],
+                bytes: 1,
+                by_mail: false,
+                now: DateTime::UNIX_EPOCH,
+            };
+            let mut writer = store.message(incoming, None).unwrap();
+            let content = Content::Quarantined {
+                reason: "unreadable".to_owned(),
+            };
+            let item = Item {
+                part: None,
+                trust: Trust::Unknown,
+                digest: [0; 32],
+                content,
+                problems: Vec::new(),
+                complete: false,
+            };
+            writer.item(&item).unwrap();
+            let gone = matches!(writer.finish(Some(body)), Err(Error::Raw(_)));
+            assert_eq!(gone, digest == 0);
+        }
+        store.commit().unwrap();
+        let entries = store.entries().unwrap();
+        assert_eq!(entries.len(), 1);
+        let mut raw = Vec::new();
+        store
+            .write_raw(store.raw_of(entries[0].id).unwrap(), &mut raw)
+            .unwrap();
+        assert_eq!(raw, b"whole");
+    }
+}

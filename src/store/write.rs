@@ -478,13 +478,14 @@ impl Writer<'_> {
     /// Ends the message: keeps it raw where it has to be kept, and accounts for its growth.
     ///
     /// # Errors
-    /// [`Error::Wait`] where a limit of `[limits]` is reached: nothing of the message is stored then.
-    /// With any other error the transaction has to be rolled back.
+    /// [`Error::Wait`] where a limit of `[limits]` is reached, [`Error::Raw`] where the message cannot
+    /// be read again: nothing of it is stored then. With any other error the transaction has to be
+    /// rolled back.
     pub fn finish(mut self, raw: Option<RawBody<'_>>) -> Result<(), Error> {
         let result = self.close(raw);
         match &result {
             Ok(()) => self.store.release("message")?,
-            Err(Error::Wait(_)) => self.store.undo("message")?,
+            Err(Error::Wait(_) | Error::Raw(_)) => self.store.undo("message")?,
             Err(_) => {}
         }
         result
