@@ -34,8 +34,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // from a mail.
     ("source", &["net", "message"]),
     ("report", &["message", "codes"]),
-    // `message` for the types of the values.
-    ("config", &["message"]),
+    // For the types of the values.
+    ("config", &["message", "source", "net"]),
     ("message", &[]),
     ("codes", &[]),
     ("net", &[]),

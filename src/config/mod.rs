@@ -5,6 +5,7 @@
 //! a [`Warning`]; nothing here prints.
 
 mod document;
+mod imap;
 mod keys;
 mod locate;
 mod secret;
@@ -12,11 +13,13 @@ mod secret;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::message::net::Net;
 use crate::message::{self, Options};
 
 use document::{Document, Section};
+pub use imap::{Imap, Login, OAuth};
 pub use locate::{Arguments, Environment};
 pub use secret::{Secret, SecretSource};
 
@@ -32,6 +35,10 @@ pub struct Config {
     pub database: PathBuf,
     /// What is ours.
     pub own: Own,
+    /// The mailboxes that are polled.
+    pub imap: Vec<Imap>,
+    /// How often.
+    pub schedule: Schedule,
     /// Caps.
     pub limits: Limits,
     /// What is kept.
@@ -70,6 +77,21 @@ impl Default for Limits {
             read: message::Limits::default(),
             unproven_bytes_per_day: 2 << 30,
             quarantine: 1 << 30,
+        }
+    }
+}
+
+/// `[schedule]`: how often `run` looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule {
+    /// At mailboxes whose server has no IDLE.
+    pub imap: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            imap: Duration::from_mins(5),
         }
     }
 }
@@ -117,6 +139,8 @@ impl Config {
                 database: locate::database(arguments, environment)
                     .unwrap_or_else(|| PathBuf::from(DATABASE)),
                 own: Own::default(),
+                imap: Vec::new(),
+                schedule: Schedule::default(),
                 limits: Limits::default(),
                 keep: Keep::default(),
                 warnings: Vec::new(),
@@ -132,6 +156,8 @@ impl Config {
         })?;
         Ok(Self {
             own: own(&top.section("own"))?,
+            imap: Vec::new(),
+            schedule: Schedule::default(),
             limits: limits(&top.section("limits"))?,
             keep: keep(&top.section("keep"), &mut warnings)?,
             database: locate::database(arguments, environment)

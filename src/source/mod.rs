@@ -5,6 +5,7 @@
 //! nothing but itself. Nothing here parses a report or knows the store.
 
 mod files;
+pub mod imap;
 mod maildir;
 mod mbox;
 mod range;

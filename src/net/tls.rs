@@ -1,0 +1,1 @@
+//! TLS: what is trusted, and which versions.
