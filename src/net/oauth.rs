@@ -23,3 +23,30 @@ pub enum Grant {
     /// The program, with its own secret (client credentials).
     Client,
 }
+
+impl Provider {
+    /// Microsoft 365; the tenant is an id, a domain, or `common`.
+    pub fn microsoft(tenant: &str) -> Self {
+        let endpoint =
+            |name: &str| format!("https://login.microsoftonline.com/{tenant}/oauth2/v2.0/{name}");
+        Self {
+            token_url: endpoint("token"),
+            device_url: Some(endpoint("devicecode")),
+            authorize_url: Some(endpoint("authorize")),
+            scope: "https://outlook.office.com/IMAP.AccessAsUser.All offline_access".to_owned(),
+            client_scope: "https://outlook.office365.com/.default".to_owned(),
+        }
+    }
+
+    /// Google; its device flow does not hand out access to mailboxes.
+    pub fn google() -> Self {
+        let scope = "https://mail.google.com/";
+        Self {
+            token_url: "https://oauth2.googleapis.com/token".to_owned(),
+            device_url: None,
+            authorize_url: Some("https://accounts.google.com/o/oauth2/v2/auth".to_owned()),
+            scope: scope.to_owned(),
+            client_scope: scope.to_owned(),
+        }
+    }
+}
