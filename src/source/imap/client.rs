@@ -23,7 +23,7 @@ const REPEATS: u32 = 3;
 const BASE: Duration = Duration::from_secs(1);
 /// IDLE is renewed after this: a server may end a connection that was silent for 30 minutes, and
 /// RFC 2177 wants it before 29.
-const RENEW: Duration = Duration::from_secs(28 * 60);
+const RENEW: Duration = Duration::from_mins(28);
 
 /// An account that is connected to again when the connection breaks.
 ///

@@ -120,9 +120,8 @@ impl Client {
     fn reach(&mut self) -> Result<(), Error> {
         let mut failures = 0;
         loop {
-            let error = match self.ready(Place::Folder) {
-                Ok(_) => return Ok(()),
-                Err(error) => error,
+            let Err(error) = self.ready(Place::Folder) else {
+                return Ok(());
             };
             failures += 1;
             if !may_pass(&error) || failures == CONNECTIONS {
