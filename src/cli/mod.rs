@@ -10,6 +10,7 @@ mod db;
 mod export;
 mod failure;
 mod ingest;
+mod init;
 mod man;
 mod parse;
 mod quarantine;
@@ -70,6 +71,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Completions { shell } => completions::run(*shell, out)?,
         Command::Man => man::run(out)?,
+        Command::Init => init::run(global, out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
