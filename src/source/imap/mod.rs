@@ -5,9 +5,22 @@
 //! acknowledges. What was fetched before and what becomes of a message is not known here: the caller
 //! says which UIDs it wants, and what to do with them.
 
+mod channel;
+mod connect;
+mod cursor;
+mod frames;
+mod login;
+mod reply;
+mod session;
+mod uids;
+mod utf7;
+mod wire;
+
 use std::time::{Duration, Instant};
 
 use crate::net::{self, Endpoint};
+
+pub use connect::connect;
 
 /// An account, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
