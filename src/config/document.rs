@@ -1,15 +1,18 @@
 //! One TOML document: values by key, each error with its key, line and what was expected.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Error;
 use super::locate::Found;
+use super::{Error, Warning};
 
 /// Longest value that is repeated in an error, in characters.
 const SHOWN: usize = 60;
+/// Longest time: long enough for anybody, and short enough to be added to any other.
+const LONGEST: Duration = Duration::from_hours(365 * 24);
 
 /// The text of a configuration file.
 pub(super) struct Document<'a> {
@@ -112,7 +115,9 @@ pub(super) fn kind(value: &DeValue<'_>) -> &'static str {
 pub(super) struct Section<'a> {
     /// The document.
     pub(super) file: &'a Document<'a>,
-    name: &'a str,
+    name: String,
+    /// The line where it begins, from 1.
+    line: usize,
     table: Option<&'a DeTable<'a>>,
 }
 
@@ -121,23 +126,74 @@ impl<'a> Section<'a> {
     pub(super) fn top(file: &'a Document<'a>, table: &'a DeTable<'a>) -> Self {
         Self {
             file,
-            name: "",
+            name: String::new(),
+            line: 1,
             table: Some(table),
         }
     }
 
     /// A table of this one.
-    pub(super) fn section(&self, name: &'a str) -> Self {
+    pub(super) fn section(&self, name: &str) -> Self {
+        match self.get(name) {
+            Some(value) => self.inner(name, value),
+            None => Self {
+                file: self.file,
+                name: self.key(name),
+                line: self.line,
+                table: None,
+            },
+        }
+    }
+
+    /// The tables of an array of tables.
+    pub(super) fn sections(&self, name: &str) -> Vec<Self> {
+        let array = self.get(name).and_then(|value| value.get_ref().as_array());
+        let tables = array.into_iter().flat_map(|array| array.iter());
+        tables.map(|value| self.inner(name, value)).collect()
+    }
+
+    fn inner(&self, name: &str, value: &'a Spanned<DeValue<'a>>) -> Self {
         Self {
             file: self.file,
-            name,
-            table: self.get(name).and_then(|value| value.get_ref().as_table()),
+            name: self.key(name),
+            line: self.file.line(value.span().start),
+            table: value.get_ref().as_table(),
         }
     }
 
     /// The full name of a key.
     pub(super) fn key(&self, key: &str) -> String {
-        keyed(self.name, key)
+        keyed(&self.name, key)
+    }
+
+    /// The error for a key, at its line where it is there and at that of the section where it is not.
+    pub(super) fn error(
+        &self,
+        key: &str,
+        found: impl Into<String>,
+        expected: &'static str,
+    ) -> Error {
+        Error::Value {
+            path: self.file.path.to_owned(),
+            line: self.line_of(key),
+            key: self.key(key),
+            found: found.into(),
+            expected,
+        }
+    }
+
+    /// Something odd at a key.
+    pub(super) fn warning(&self, key: &str, what: &str) -> Warning {
+        Warning {
+            path: self.file.path.to_owned(),
+            line: self.line_of(key),
+            what: format!("{} {what}", self.key(key)),
+        }
+    }
+
+    fn line_of(&self, key: &str) -> usize {
+        self.get(key)
+            .map_or(self.line, |value| self.file.line(value.span().start))
     }
 
     /// The value of a key.
@@ -164,6 +220,20 @@ impl<'a> Section<'a> {
         let read = read(value.get_ref());
         read.map(Some)
             .ok_or_else(|| self.file.value_error(self.key(key), value, expected))
+    }
+
+    /// The value of a key that must be there.
+    ///
+    /// # Errors
+    /// It is not, or `read` does not understand it.
+    pub(super) fn required<T>(
+        &self,
+        key: &str,
+        expected: &'static str,
+        read: impl FnOnce(&'a DeValue<'a>) -> Option<T>,
+    ) -> Result<T, Error> {
+        let value = self.read(key, expected, read)?;
+        value.ok_or_else(|| self.error(key, "missing", expected))
     }
 
     /// The strings of an array, each as `read` understands it; empty where the key is absent.
@@ -227,4 +297,21 @@ pub(super) fn size(value: &DeValue<'_>) -> Option<u64> {
     };
     let number: u64 = number.parse().ok()?;
     number.checked_mul(unit).filter(|&size| size > 0)
+}
+
+/// A time above zero, such as `30s`, `5m`, `2h` or `1d`; not longer than a year.
+pub(super) fn duration(value: &DeValue<'_>) -> Option<Duration> {
+    let text = value.as_str()?.trim();
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit: u64 = match unit.trim_start() {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return None,
+    };
+    let number: u64 = number.parse().ok()?;
+    let duration = Duration::from_secs(number.checked_mul(unit)?);
+    (!duration.is_zero() && duration <= LONGEST).then_some(duration)
 }

@@ -8,6 +8,7 @@ mod document;
 mod imap;
 mod keys;
 mod locate;
+mod login;
 mod secret;
 
 use std::fmt;
@@ -19,12 +20,15 @@ use crate::message::net::Net;
 use crate::message::{self, Options};
 
 use document::{Document, Section};
-pub use imap::{Imap, Login, OAuth};
+pub use imap::Imap;
 pub use locate::{Arguments, Environment};
+pub use login::{Login, OAuth};
 pub use secret::{Secret, SecretSource};
 
 /// The database where nothing names one.
 const DATABASE: &str = "postwatch.db";
+/// The shortest time between two looks at a mailbox.
+const SHORTEST: Duration = Duration::from_secs(10);
 
 /// All settings that are used.
 pub struct Config {
@@ -154,15 +158,16 @@ impl Config {
         let database = top.read("database", "the path of a file", |value| {
             value.as_str().filter(|path| !path.is_empty())
         })?;
+        let database = locate::database(arguments, environment)
+            .or_else(|| database.map(|path| file.beside(path)))
+            .unwrap_or_else(|| PathBuf::from(DATABASE));
         Ok(Self {
             own: own(&top.section("own"))?,
-            imap: Vec::new(),
-            schedule: Schedule::default(),
+            imap: imap::read(&top.sections("imap"), &database, &mut warnings)?,
+            schedule: schedule(&top.section("schedule"))?,
             limits: limits(&top.section("limits"))?,
             keep: keep(&top.section("keep"), &mut warnings)?,
-            database: locate::database(arguments, environment)
-                .or_else(|| database.map(|path| file.beside(path)))
-                .unwrap_or_else(|| PathBuf::from(DATABASE)),
+            database,
             file: Some(found.path),
             warnings,
         })
@@ -234,6 +239,14 @@ fn limits(section: &Section<'_>) -> Result<Limits, Error> {
         limits.read.records = records;
     }
     Ok(limits)
+}
+
+fn schedule(section: &Section<'_>) -> Result<Schedule, Error> {
+    let expected = "a time of at least 10s, such as 5m or 1h";
+    let imap = section.read("imap", expected, |value| {
+        document::duration(value).filter(|&time| time >= SHORTEST)
+    })?;
+    Ok(imap.map_or_else(Schedule::default, |imap| Schedule { imap }))
 }
 
 fn keep(section: &Section<'_>, warnings: &mut Vec<Warning>) -> Result<Keep, Error> {

@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use super::*;
 
+mod mailbox;
+
 /// Directories to look for a configuration in.
 struct Place {
     root: tempfile::TempDir,
@@ -105,11 +107,27 @@ ca_file  = "/etc/ssl/own-ca.pem"
 username = "reports@example.org"
 password_file = "imap-password"
 folders  = ["INBOX"]
-after    = "leave"
+after    = "move"
 move_to  = "Processed"
 unreadable_to = "Unreadable"
+connect_timeout = "30s"
+read_timeout = "1m"
+cycle_timeout = "1h"
 [[imap]]
-oauth2 = { preset = "microsoft", client_id = "x", state_file = "imap-token.json" }
+name = "microsoft"
+host = "outlook.office365.com"
+username = "reports@example.org"
+oauth2 = { preset = "microsoft", tenant = "common", client_id = "x", client_secret_file = "y", grant = "user", state_file = "imap-token.json", scope = "z" }
+[[imap]]
+name = "other"
+host = "mail.example.net"
+username = "reports@example.net"
+oauth2 = { token_url = "https://id.example.net/t", device_url = "https://id.example.net/d", authorize_url = "https://id.example.net/a", client_id = "x", state_file = "other-token.json" }
+[[imap]]
+name = "token"
+host = "mail.example.com"
+username = "reports@example.com"
+token_command = ["print-token"]
 [snds]
 token_file = "/var/lib/postwatch/snds-token.json"
 data_url   = "https://snds.example/data"
@@ -196,6 +214,7 @@ fn every_documented_key_is_known_and_those_in_use_are_read() {
         unproven_bytes_per_day: 4096,
         quarantine: 512 << 10,
     };
+    assert_eq!(config.imap.len(), 4);
     assert_eq!(config.limits, limits);
     assert_eq!(config.keep.messages, KeepMessages::All);
     assert!(matches!(config.keep.recipients, Recipients::Hashed(_)));
@@ -217,19 +236,21 @@ fn an_empty_file_is_all_defaults() {
 #[test]
 fn unknown_keys_are_named_with_the_nearest_known_one() {
     let place = Place::with(
-        "databse = \"x\"\n[own]\ndomain = []\n[limits]\nMessage = 1\nzzz = 1\n[[imap]]\n\
-         pasword_file = \"x\"\n[[imap]]\noauth2 = { clientid = 1 }\n[limit]\nx = 1\n",
+        "databse = \"x\"\n[own]\ndomain = []\n[limits]\nMessage = 1\nzzz = 1\n[limit]\nx = 1\n\
+         [[imap]]\nname = \"a\"\nhost = \"h\"\nusername = \"u\"\npassword_file = \"x\"\n\
+         pasword_file = \"x\"\n[[imap]]\nname = \"b\"\nhost = \"i\"\nusername = \"u\"\n\
+         oauth2 = { clientid = 1, client_id = \"x\", preset = \"google\", state_file = \"y\" }\n",
     );
     let mut warnings = place.warnings();
     warnings.sort();
     let expected = [
-        "named/p.toml:10: unknown key imap.oauth2.clientid, did you mean client_id?",
-        "named/p.toml:11: unknown key limit, did you mean limits?",
+        "named/p.toml:14: unknown key imap.pasword_file, did you mean password_file?",
+        "named/p.toml:19: unknown key imap.oauth2.clientid, did you mean client_id?",
         "named/p.toml:1: unknown key databse, did you mean database?",
         "named/p.toml:3: unknown key own.domain, did you mean domains?",
         "named/p.toml:5: unknown key limits.Message, did you mean message?",
         "named/p.toml:6: unknown key limits.zzz",
-        "named/p.toml:8: unknown key imap.pasword_file, did you mean password_file?",
+        "named/p.toml:7: unknown key limit, did you mean limits?",
     ];
     assert_eq!(warnings, expected);
 }
