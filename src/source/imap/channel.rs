@@ -1,13 +1,13 @@
 //! One connection's responses as they come in: what the current command wants of them is kept, the
 //! rest is dropped, and what goes wrong is remembered, so that every later call fails at once.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use super::frames::{Fault, Frames, Limits};
 use super::reply::{self, Fetch, Folder, Response, Said, Status, shown};
 use super::{Error, ErrorKind};
-use crate::net;
+use crate::net::{self, Stream};
 
 /// What most commands may be answered with.
 const LIMITS: Limits = Limits {
@@ -21,24 +21,6 @@ const STRANGER: Limits = Limits {
 };
 /// Most folders that are kept of a list.
 const FOLDERS: usize = 20_000;
-
-/// What the bytes travel over.
-pub(super) trait Link: Read + Write + Send {
-    /// How long a read or write may take from now on.
-    fn set_patience(&mut self, patience: Duration);
-    /// When every read and write fails.
-    fn set_deadline(&mut self, deadline: Option<Instant>);
-}
-
-impl Link for net::Stream {
-    fn set_patience(&mut self, patience: Duration) {
-        Self::set_patience(self, patience);
-    }
-
-    fn set_deadline(&mut self, deadline: Option<Instant>) {
-        Self::set_deadline(self, deadline);
-    }
-}
 
 /// What a command wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,8 +83,8 @@ pub(super) struct Reply {
 }
 
 /// The responses of one connection.
-pub(super) struct Channel<S> {
-    stream: S,
+pub(super) struct Channel {
+    stream: Stream,
     frames: Frames,
     patience: Duration,
     /// When a read ends that waits for news.
@@ -118,8 +100,8 @@ pub(super) struct Channel<S> {
     failed: Option<Error>,
 }
 
-impl<S: Link> Channel<S> {
-    pub(super) fn new(mut stream: S, patience: Duration) -> Self {
+impl Channel {
+    pub(super) fn new(mut stream: Stream, patience: Duration) -> Self {
         stream.set_patience(patience);
         Self {
             stream,
@@ -137,12 +119,12 @@ impl<S: Link> Channel<S> {
     }
 
     /// The stream, where nothing of what has arrived on it would be lost.
-    pub(super) fn into_stream(self) -> Option<S> {
+    pub(super) fn into_stream(self) -> Option<Stream> {
         self.frames.is_empty().then_some(self.stream)
     }
 
     /// The stream's settings.
-    pub(super) fn stream(&mut self) -> &mut S {
+    pub(super) fn stream(&mut self) -> &mut Stream {
         &mut self.stream
     }
 

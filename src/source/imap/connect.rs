@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::channel::{Channel, Link, Wanted};
+use super::channel::{Channel, Wanted};
 use super::login::{self, announces};
 use super::reply::{Response, Said, Status};
 use super::session::Connection;
@@ -31,18 +31,18 @@ pub fn connect(
 }
 
 /// A stream on which a server that says a byte now and then meets an end.
-fn bounded<S: Link>(mut stream: S, endpoint: &Endpoint) -> Channel<S> {
+fn bounded(mut stream: Stream, endpoint: &Endpoint) -> Channel {
     let time = endpoint.read_timeout.saturating_mul(TURNS);
     stream.set_deadline(Instant::now().checked_add(time));
     Channel::new(stream, endpoint.read_timeout)
 }
 
 /// Logs in, on a connection that is as safe as it will be. With STARTTLS the greeting was before it.
-pub(super) fn open<S: Link + 'static>(
-    stream: S,
+pub(super) fn open(
+    stream: Stream,
     account: &Account,
     credentials: &Credentials,
-) -> Result<Connection<S>, Error> {
+) -> Result<Connection, Error> {
     let endpoint = &account.endpoint;
     let mut channel = bounded(stream, endpoint);
     let greeting = match endpoint.security {
@@ -72,7 +72,7 @@ pub(super) fn open<S: Link + 'static>(
 }
 
 /// Reads the greeting: `OK` or `PREAUTH`.
-fn greeting<S: Link>(channel: &mut Channel<S>) -> Result<Said, Error> {
+fn greeting(channel: &mut Channel) -> Result<Said, Error> {
     channel.begin("greeting", Wanted::Login)?;
     match channel.next()? {
         Some(Response::Said(said)) => match said.status {
@@ -91,7 +91,7 @@ fn greeting<S: Link>(channel: &mut Channel<S>) -> Result<Said, Error> {
 }
 
 /// What the server announces before the login.
-fn capabilities<S: Link>(channel: &mut Channel<S>) -> Result<Vec<String>, Error> {
+fn capabilities(channel: &mut Channel) -> Result<Vec<String>, Error> {
     let said = channel.ask("c1", "CAPABILITY")?;
     if said.status != Status::Ok {
         return Err(channel.refusal(&said));
@@ -104,7 +104,7 @@ fn capabilities<S: Link>(channel: &mut Channel<S>) -> Result<Vec<String>, Error>
 
 /// Asks for TLS on a bare connection. What the server said before is forgotten, and no byte of what
 /// follows may have been sent in the clear.
-pub(super) fn start_tls<S: Link>(bare: S, endpoint: &Endpoint) -> Result<S, Error> {
+pub(super) fn start_tls(bare: Stream, endpoint: &Endpoint) -> Result<Stream, Error> {
     let mut channel = bounded(bare, endpoint);
     let no_tls = |what: String| Error::new(ErrorKind::NoTls, format!("STARTTLS: {what}"));
     let greeting = greeting(&mut channel)?;

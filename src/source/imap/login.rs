@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
-use super::channel::{Link, Wanted};
+use super::channel::Wanted;
 use super::reply::{Said, Status, shown};
 use super::wire::Wire;
 use super::{Account, Credentials, Error, ErrorKind};
@@ -38,12 +38,12 @@ pub(super) fn announces(capabilities: &[String], capability: &str) -> bool {
 }
 
 /// Logs in, on a connection that has greeted and announces this.
-pub(super) fn log_in<S: Link>(
-    wire: &Wire<S>,
+pub(super) fn log_in(
+    wire: &Wire,
     capabilities: &[String],
     account: &Account,
     credentials: &Credentials,
-) -> Result<imap::Session<Wire<S>>, Error> {
+) -> Result<imap::Session<Wire>, Error> {
     let way = way(capabilities, account, credentials)?;
     let label = match &way {
         Way::Login(_) => "LOGIN".to_owned(),
@@ -65,7 +65,7 @@ pub(super) fn log_in<S: Link>(
 }
 
 /// The session of a server that knows already who logs in. The crate makes one of a login alone.
-pub(super) fn granted<S: Link>(wire: &Wire<S>) -> Result<imap::Session<Wire<S>>, Error> {
+pub(super) fn granted(wire: &Wire) -> Result<imap::Session<Wire>, Error> {
     wire.begin_granted()?;
     let client = imap::Client::new(wire.clone());
     let outcome = catch_unwind(AssertUnwindSafe(|| {

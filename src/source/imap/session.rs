@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::channel::{Link, Reply, Wanted};
+use super::channel::{Reply, Wanted};
 use super::login::announces;
 use super::reply::{Body, Said};
 use super::uids::{Set, sets};
@@ -22,9 +22,9 @@ const LEAVE: Duration = Duration::from_secs(3);
 const SLACK: u64 = 16 << 10;
 
 /// One connection, after login.
-pub(super) struct Connection<S: Link> {
-    session: imap::Session<Wire<S>>,
-    wire: Wire<S>,
+pub(super) struct Connection {
+    session: imap::Session<Wire>,
+    wire: Wire,
     patience: Duration,
     capabilities: Vec<String>,
     /// The folder that is open, as people call it.
@@ -33,8 +33,8 @@ pub(super) struct Connection<S: Link> {
     sizes: HashMap<u32, u64>,
 }
 
-impl<S: Link> Connection<S> {
-    pub(super) fn new(session: imap::Session<Wire<S>>, wire: Wire<S>, patience: Duration) -> Self {
+impl Connection {
+    pub(super) fn new(session: imap::Session<Wire>, wire: Wire, patience: Duration) -> Self {
         Self {
             session,
             wire,
@@ -169,7 +169,7 @@ fn is_same(one: &str, other: &str) -> bool {
     one == other || (one.eq_ignore_ascii_case("INBOX") && other.eq_ignore_ascii_case("INBOX"))
 }
 
-impl<S: Link> Session for Connection<S> {
+impl Session for Connection {
     fn can(&self, capability: &str) -> bool {
         announces(&self.capabilities, capability)
     }

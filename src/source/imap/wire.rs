@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use imap::extensions::idle::SetReadTimeout;
 
-use super::channel::{Channel, Link, Reply, Wanted};
+use super::channel::{Channel, Reply, Wanted};
 use super::reply::{Response, Said, Status, shown};
 use super::{Error, ErrorKind};
 
@@ -22,13 +22,8 @@ const CHALLENGES: usize = 8;
 const NEWS: &[u8] = b"* 1 RECENT\r\n";
 
 /// The stream; a copy is the same stream.
-pub(super) struct Wire<S>(Arc<Mutex<Inner<S>>>);
-
-impl<S> Clone for Wire<S> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
+#[derive(Clone)]
+pub(super) struct Wire(Arc<Mutex<Inner>>);
 
 /// How a command is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +44,8 @@ enum Mode {
     IdleRefused,
 }
 
-struct Inner<S> {
-    channel: Channel<S>,
+struct Inner {
+    channel: Channel,
     mode: Mode,
     tag: Option<String>,
     said: Option<Said>,
@@ -70,8 +65,8 @@ pub(super) struct Answer<T> {
     pub(super) value: Option<T>,
 }
 
-impl<S: Link> Wire<S> {
-    pub(super) fn new(channel: Channel<S>) -> Self {
+impl Wire {
+    pub(super) fn new(channel: Channel) -> Self {
         Self(Arc::new(Mutex::new(Inner {
             channel,
             mode: Mode::Command,
@@ -83,12 +78,12 @@ impl<S: Link> Wire<S> {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner<S>> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Does something with the channel.
-    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Channel<S>) -> T) -> T {
+    pub(super) fn with<T>(&self, work: impl FnOnce(&mut Channel) -> T) -> T {
         work(&mut self.lock().channel)
     }
 
@@ -141,7 +136,7 @@ impl<S: Link> Wire<S> {
     }
 }
 
-impl<S: Link> Inner<S> {
+impl Inner {
     fn begin(&mut self, label: &str, wanted: Wanted, mode: Mode) -> Result<(), Error> {
         self.channel.begin(label, wanted)?;
         self.mode = mode;
@@ -256,13 +251,13 @@ impl<S: Link> Inner<S> {
     }
 }
 
-impl<S: Link> Read for Wire<S> {
+impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.lock().read(buffer)
     }
 }
 
-impl<S: Link> Write for Wire<S> {
+impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.lock().write(bytes)
     }
@@ -276,7 +271,7 @@ impl<S: Link> Write for Wire<S> {
     }
 }
 
-impl<S: Link> SetReadTimeout for Wire<S> {
+impl SetReadTimeout for Wire {
     fn set_read_timeout(&mut self, timeout: Option<Duration>) -> imap::Result<()> {
         self.lock().channel.wait(timeout);
         Ok(())
