@@ -1,13 +1,13 @@
 //! The commands of one connection: [`Session`] over the `imap` crate.
 //!
 //! The crate speaks: it numbers commands, logs in, waits for the end of a command, idles. What a
-//! server answers is read by [`Channel`](super::channel::Channel), behind the crate's back.
+//! server answers is read by [`Channel`], behind the crate's back.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::channel::{Reply, Wanted};
+use super::channel::{Channel, Reply, Wanted};
 use super::login::announces;
 use super::reply::{Body, Said};
 use super::uids::{Set, sets};
@@ -182,14 +182,14 @@ impl Session for Connection {
         let label = format!("SELECT {folder:?}");
         let command = format!("SELECT {}", mailbox(folder)?);
         self.sizes.clear();
-        self.wire.with(|channel| channel.forget());
+        self.wire.with(Channel::forget);
         let selected = self.run(&label, Wanted::End, &command);
         let (reply, _) = selected.map_err(|error| match error.kind {
             ErrorKind::Refused => Error::new(ErrorKind::NoFolder, error.what),
             _ => error,
         })?;
         folder.clone_into(&mut self.folder);
-        self.wire.with(|channel| channel.has_grown());
+        self.wire.with(Channel::has_grown);
         let Some(uid_validity) = reply.uid_validity else {
             let what = "the server does not say UIDVALIDITY";
             return Err(self
@@ -205,7 +205,7 @@ impl Session for Connection {
 
     fn search_from(&mut self, uid: u32) -> Result<Vec<u32>, Error> {
         // What is announced from now on may be too late for this search.
-        self.wire.with(|channel| channel.has_grown());
+        self.wire.with(Channel::has_grown);
         let from = uid.max(1);
         let label = format!("UID SEARCH in {:?}", self.folder);
         let command = format!("UID SEARCH UID {from}:*");
@@ -370,7 +370,7 @@ impl Session for Connection {
 
     fn idle(&mut self, at_most: Duration) -> Result<Woken, Error> {
         // A message that was announced in an earlier answer is announced no more.
-        if self.wire.with(|channel| channel.has_grown()) {
+        if self.wire.with(Channel::has_grown) {
             return Ok(Woken::Changed);
         }
         self.wire.begin_idle()?;
