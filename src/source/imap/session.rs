@@ -321,6 +321,15 @@ impl Session for Connection {
         Ok(())
     }
 
+    fn folders(&mut self) -> Result<Vec<String>, Error> {
+        let (reply, _) = self.run("LIST", Wanted::Folders, "LIST \"\" \"*\"")?;
+        let real = reply.folders.into_iter().filter(|one| one.is_real);
+        let mut names: Vec<String> = real.map(|one| one.name).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     fn has_folder(&mut self, folder: &str) -> Result<bool, Error> {
         let name = mailbox(folder)?;
         if folder.contains(['%', '*']) {
