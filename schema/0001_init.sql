@@ -79,6 +79,40 @@ CREATE TABLE unproven (
     bytes INTEGER NOT NULL
 ) STRICT;
 
+-- ---------------------------------------------------------------- mailboxes
+
+-- A folder of an account. Every message with a UID below next_uid is settled, but for those that are
+-- in `pending`; a changed UIDVALIDITY starts over.
+CREATE TABLE mailbox (
+    id           INTEGER PRIMARY KEY,
+    account      TEXT NOT NULL,         -- its name in the configuration
+    folder       TEXT NOT NULL,
+    uid_validity INTEGER NOT NULL,
+    next_uid     INTEGER NOT NULL,
+    UNIQUE (account, folder)
+) STRICT;
+
+-- Messages that are not settled. A row is removed once the message is acknowledged.
+CREATE TABLE pending (
+    mailbox  INTEGER NOT NULL REFERENCES mailbox (id) ON DELETE CASCADE,
+    uid      INTEGER NOT NULL,
+    state    INTEGER NOT NULL,          -- 1 attempted, 2 stored, 3 waits, 4 too large to be fetched
+    outcome  INTEGER,                   -- of a stored one: 1 unreadable, 2 read
+    attempts INTEGER NOT NULL,          -- to read it, that never came back
+    tries    INTEGER NOT NULL,          -- after which it had to wait
+    retry_at INTEGER,                   -- of one that waits
+    bytes    INTEGER,                   -- as the server says
+    reason   TEXT,                      -- why it waits
+    told     INTEGER NOT NULL,          -- 1: the user was told that it waits, or is too large
+    PRIMARY KEY (mailbox, uid)
+) STRICT, WITHOUT ROWID;
+
+-- Up to which row of a table the user was told of what is new.
+CREATE TABLE told (
+    what TEXT PRIMARY KEY,              -- report, quarantine
+    id   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- ---------------------------------------------------------------- reports
 
 -- One row a report of any kind. Never removed by pruning: it is what keeps everything single.

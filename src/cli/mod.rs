@@ -4,16 +4,21 @@
 //! below, what it shows by `output`.
 
 mod args;
+mod check;
 mod completions;
 mod database;
 mod db;
 mod export;
 mod failure;
 mod ingest;
+mod init;
+mod mailboxes;
 mod man;
 mod parse;
+mod poll;
 mod quarantine;
 mod report;
+mod run;
 mod summary;
 
 use std::ffi::OsString;
@@ -70,8 +75,12 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Completions { shell } => completions::run(*shell, out)?,
         Command::Man => man::run(out)?,
+        Command::Init => init::run(global, out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
+        Command::Poll(args) => return poll::run(args, global, out),
+        Command::Run => return run::run(global, out),
+        Command::Config(args::Config::Check) => return check::run(global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),

@@ -267,11 +267,10 @@ impl Transport for Line {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{BufRead, BufReader};
     use std::thread;
 
     use super::*;
-    use crate::net::testing::{Authority, LONG, server};
+    use crate::net::testing::{Authority, LONG, request, server};
 
     const FORM: &[(&str, &str)] = &[("secret", "s3cr3t &%"), ("x", "\u{e9}")];
 
@@ -290,28 +289,6 @@ mod tests {
             Err(error) => panic!("{error}"),
             Ok(answer) => panic!("{}", answer.status),
         }
-    }
-
-    /// The request, header and form.
-    fn request(from: impl Read) -> Vec<String> {
-        let mut from = BufReader::new(from);
-        let (mut lines, mut length) = (Vec::new(), 0);
-        loop {
-            let mut line = String::new();
-            from.read_line(&mut line).unwrap();
-            let line = line.trim_end().to_ascii_lowercase();
-            if let Some(value) = line.strip_prefix("content-length: ") {
-                length = value.parse().unwrap();
-            }
-            if line.is_empty() {
-                break;
-            }
-            lines.push(line);
-        }
-        let mut form = vec![0; length];
-        from.read_exact(&mut form).unwrap();
-        lines.push(String::from_utf8(form).unwrap());
-        lines
     }
 
     /// Why there is no answer from a server that says this.

@@ -4,12 +4,14 @@
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
 //! between reports of one key, `write` and `kinds` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
-//! ours from foreign, `reown` does so again, `care` looks after the file.
+//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `care` looks after the file.
 
 mod care;
 mod intern;
 mod keys;
 mod kinds;
+mod ledger;
+mod lock;
 mod open;
 mod own;
 mod raw;
@@ -19,13 +21,16 @@ mod verdict;
 mod write;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use rusqlite::Connection;
 
 pub use care::{Conflict, Stats};
+pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, mailbox};
+pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
 pub use own::Own;
-pub use raw::{Entry, RawBody, Retry};
+pub use raw::{CRASHED, Entry, RawBody, Retry};
 pub use verdict::Verdict;
 pub use write::{Incoming, Writer};
 
@@ -80,6 +85,17 @@ pub struct Store {
     reason_sets: Interner,
     /// Compressed bytes in quarantine, where they have been summed up.
     quarantined: Option<u64>,
+    patience: Option<Patience>,
+}
+
+/// Asked every second while another process holds the database: whether to wait on.
+type Patience = Box<dyn FnMut(Waiting) -> bool + Send>;
+
+/// A moment of waiting for another process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How often it was tried before.
+    pub tries: u32,
 }
 
 impl Store {
@@ -90,7 +106,32 @@ impl Store {
 
     /// Begins a transaction. What follows is durable once [`Store::commit`] has returned.
     pub fn begin(&mut self) -> Result<(), Error> {
-        self.conn.execute_batch("BEGIN IMMEDIATE")?;
+        let mut tries = 0;
+        loop {
+            let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
+            let Err(error) = begun else {
+                return Ok(());
+            };
+            let error = Error::from(error);
+            let on = match &mut self.patience {
+                Some(patience) if error.is_busy() => patience(Waiting { tries }),
+                _ => false,
+            };
+            if !on {
+                return Err(error);
+            }
+            tries += 1;
+        }
+    }
+
+    /// Waits for other processes as long as `patience` says, which is asked after each second; without
+    /// it, for five seconds.
+    pub fn be_patient(
+        &mut self,
+        patience: impl FnMut(Waiting) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        self.conn.busy_timeout(Duration::from_secs(1))?;
+        self.patience = Some(Box::new(patience));
         Ok(())
     }
 

@@ -92,6 +92,17 @@ fn describe(error: &rusqlite::Error) -> String {
 }
 
 impl Error {
+    /// True where another process holds the database.
+    pub fn is_busy(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    }
+
     /// What the user can do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
@@ -129,7 +140,7 @@ pub enum Access {
 }
 
 /// Resolves the directory and refuses a link as the last component.
-fn resolve(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     let at = |error| Error::File {
         path: path.to_owned(),
         error,
@@ -253,6 +264,7 @@ impl Store {
             result_sets: Interner::default(),
             reason_sets: Interner::default(),
             quarantined: None,
+            patience: None,
         })
     }
 }

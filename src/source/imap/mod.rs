@@ -5,7 +5,10 @@
 //! acknowledges. What was fetched before and what becomes of a message is not known here: the caller
 //! says which UIDs it wants, and what to do with them.
 
+mod backoff;
+mod batch;
 mod channel;
+mod client;
 mod connect;
 mod cursor;
 mod frames;
@@ -20,6 +23,8 @@ use std::time::{Duration, Instant};
 
 use crate::net::{self, Endpoint};
 
+pub use batch::batches;
+pub use client::{Client, Open};
 pub use connect::connect;
 
 /// An account, without its secret.
