@@ -20,6 +20,8 @@ const NAME: usize = 1_000;
 const LEAVE: Duration = Duration::from_secs(3);
 /// What a message may have beside its announced size: lines of its response, and what a server adds.
 const SLACK: u64 = 16 << 10;
+/// What else a server may have to tell while it sends messages: flags of thousands of others.
+const NEWS: u64 = 4 << 20;
 
 /// One connection, after login.
 pub(super) struct Connection {
@@ -136,14 +138,26 @@ impl Connection {
 
     /// How many bytes the bodies of these messages may come to.
     fn budget(&self, set: &Set, most: u64) -> u64 {
-        let announced = set.uids.iter().map(|uid| match self.sizes.get(uid) {
-            // A server may count the ends of lines otherwise.
-            Some(size) if *size > 0 => size.saturating_add(size / 8).min(most),
-            _ => most,
-        });
-        announced.fold(most.saturating_add(1 << 20), |sum, size| {
-            sum.saturating_add(size).saturating_add(SLACK)
-        })
+        let (mut announced, mut unknown) = (0_u64, 0_u64);
+        for uid in &set.uids {
+            match self.sizes.get(uid) {
+                // A server may count the ends of lines otherwise.
+                Some(&size) if size > 0 => {
+                    announced = announced.saturating_add(size.saturating_add(size / 8).min(most));
+                }
+                _ => unknown = unknown.saturating_add(most),
+            }
+        }
+        // Whose sizes were asked on an earlier connection are of no size at all here; they are not
+        // all as large as the largest may be. Who is wrong about that fetches them one by one.
+        let unknown = unknown.min(most.saturating_mul(2));
+        let slack = SLACK
+            .saturating_mul(set.uids.len() as u64)
+            .saturating_add(NEWS);
+        announced
+            .saturating_add(unknown)
+            .saturating_add(slack)
+            .saturating_add(most)
     }
 }
 
