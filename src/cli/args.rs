@@ -99,6 +99,34 @@ Examples:
   postwatch parse ~/Maildir | jq 'select(.kind == \"complaint\") | .source_ip'
   postwatch parse --format none ~/Maildir")]
     Parse(Parse),
+    /// Read the mailboxes of the configuration, once
+    ///
+    /// One pass over every [[imap]] account, for cron or a timer. Silent when nothing is new; what a
+    /// person should look at is printed in the pass in which it first appears, and makes exit 1. While
+    /// another process reads the mailboxes into this database, it does nothing and exits with 0.
+    #[command(after_help = "\
+Examples:
+  postwatch poll
+  postwatch poll --dry-run
+  postwatch poll --format json | jq .stored")]
+    Poll(Poll),
+    /// Read the mailboxes of the configuration as they fill, until told to end
+    ///
+    /// Mail is read as it comes in where the server has IDLE, every `schedule.imap` elsewhere. SIGTERM
+    /// and SIGINT end it within five seconds, SIGHUP reads the configuration again. Findings go to
+    /// standard output, everything else to standard error.
+    #[command(after_help = "\
+Example:
+  postwatch run --config /etc/postwatch/postwatch.toml")]
+    Run,
+    /// Check the configuration
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch config check"
+    )]
+    Config(Config),
     /// Summarize what the database holds
     #[command(after_help = "\
 Examples:
@@ -204,6 +232,37 @@ pub(crate) enum IngestFormat {
     Table,
     /// The counts, one object on one line
     Json,
+}
+
+/// `poll`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Poll {
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How to print what was found
+    #[arg(long, value_enum, default_value_t = PollFormat::Table, conflicts_with = "dry_run")]
+    pub(crate) format: PollFormat,
+}
+
+/// How `poll` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PollFormat {
+    /// A line for each finding
+    Table,
+    /// The counts and the findings, one object on one line
+    Json,
+}
+
+/// `config`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Config {
+    /// Read the configuration and try every account in it
+    ///
+    /// Says what was found: capabilities, folders, how many messages, and what would become of them.
+    /// Changes nothing.
+    #[command(after_help = "Example:\n  postwatch config check")]
+    Check,
 }
 
 /// `parse`.

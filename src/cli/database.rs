@@ -47,10 +47,19 @@ fn settings(config: &Config, environment: &Environment) -> anyhow::Result<Settin
 pub(super) fn open(global: &Global, access: Access) -> anyhow::Result<(Config, Store)> {
     let environment = Environment::of_process();
     let config = configuration(global, &environment)?;
-    let settings = settings(&config, &environment)?;
-    let store = Store::open(&config.database, access, settings)
-        .with_context(|| format!("failed to open the database {}", config.database.display()))?;
+    let store = store(&config, &environment, access)?;
     Ok((config, store))
+}
+
+/// The database of a configuration.
+pub(super) fn store(
+    config: &Config,
+    environment: &Environment,
+    access: Access,
+) -> anyhow::Result<Store> {
+    let settings = settings(config, environment)?;
+    Store::open(&config.database, access, settings)
+        .with_context(|| format!("failed to open the database {}", config.database.display()))
 }
 
 /// How messages are stored.

@@ -56,17 +56,27 @@ pub(super) fn may_colour(no_color: bool) -> bool {
 pub(super) fn report(error: &anyhow::Error, out: &mut dyn Write, colours: bool) -> ExitCode {
     let (code, hint) = judge(error);
     if code != ExitCode::Ok {
-        say(out, ("error", "31"), &format!("{error:#}"), colours);
-        if let Some(hint) = hint {
-            say(out, ("hint", "36"), &hint, colours);
-        }
+        self::error(&format!("{error:#}"), hint.as_deref(), out, colours);
     }
     code
+}
+
+/// Says what is wrong, and what can be done about it.
+pub(super) fn error(what: &str, hint: Option<&str>, out: &mut dyn Write, colours: bool) {
+    say(out, ("error", "31"), what, colours);
+    if let Some(hint) = hint {
+        say(out, ("hint", "36"), hint, colours);
+    }
 }
 
 /// Says what is odd.
 pub(super) fn warn(what: &str, out: &mut dyn Write, colours: bool) {
     say(out, ("warning", "33"), what, colours);
+}
+
+/// Says what happened.
+pub(super) fn note(what: &str, out: &mut dyn Write) {
+    let _ = writeln!(out, "{}", inert(what));
 }
 
 fn say(out: &mut dyn Write, (label, colour): (&str, &str), text: &str, colours: bool) {
@@ -111,6 +121,9 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
 fn hint(error: &config::Error) -> Option<&'static str> {
     match error {
         config::Error::NotOurs { .. } => Some("name it with --config where you trust it"),
+        config::Error::NoMailbox { .. } => {
+            Some("postwatch init writes a configuration that explains itself")
+        }
         _ => None,
     }
 }

@@ -4,16 +4,20 @@
 //! below, what it shows by `output`.
 
 mod args;
+mod check;
 mod completions;
 mod database;
 mod db;
 mod export;
 mod failure;
 mod ingest;
+mod mailboxes;
 mod man;
 mod parse;
+mod poll;
 mod quarantine;
 mod report;
+mod run;
 mod summary;
 
 use std::ffi::OsString;
@@ -72,6 +76,9 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Man => man::run(out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
+        Command::Poll(args) => return poll::run(args, global, out),
+        Command::Run => return run::run(global, out),
+        Command::Config(args::Config::Check) => return check::run(global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),

@@ -6,8 +6,8 @@ use super::args::Quarantine;
 use super::database::{self, Notices, Printed, column, number, text};
 use super::{ExitCode, Global};
 use crate::output::count;
-use crate::pipeline;
 use crate::pipeline::store::{Access, Store};
+use crate::pipeline::{self, Probe};
 use crate::query::{Cell, Column, ColumnKind};
 
 pub(super) fn run(
@@ -30,7 +30,10 @@ pub(super) fn run(
             let mut notices = Notices::new(global, false);
             let settings = database::ingest(&config, false);
             let take = &mut |notice| notices.take(notice);
-            let counts = pipeline::retry(&mut store, ids, &settings, take)?;
+            let probe = Probe {
+                config: config.file.clone(),
+            };
+            let counts = pipeline::retry(&mut store, ids, &settings, &probe, take)?;
             notices.end();
             if !global.quiet {
                 let read = counts.stored.sum();

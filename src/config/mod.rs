@@ -341,6 +341,12 @@ pub enum Error {
         /// What was expected.
         expected: &'static str,
     },
+    /// No mailbox is configured.
+    #[error("{}there is no [[imap]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    NoMailbox {
+        /// The file, where there is one.
+        path: Option<PathBuf>,
+    },
     /// A secret cannot be had.
     #[error("{key}: {what}")]
     Secret {

@@ -6,13 +6,17 @@
 pub mod oauth;
 mod stop;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod tls;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use stop::Stop;
 pub use stream::Stream;
+pub use tls::random;
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub struct Endpoint {
     pub security: Security,
     /// The certificates that are trusted instead of the system's, PEM.
     pub ca_file: Option<PathBuf>,
-    /// How long connecting may take, TLS included.
+    /// How long connecting may take, and TLS again as long.
     pub connect_timeout: Duration,
     /// How long the other side may be silent.
     pub read_timeout: Duration,
@@ -65,4 +69,28 @@ pub struct Error {
     pub kind: ErrorKind,
     /// What happened; it names the host.
     pub what: String,
+}
+
+impl Error {
+    /// An error.
+    pub fn new(kind: ErrorKind, what: impl Into<String>) -> Self {
+        Self {
+            kind,
+            what: what.into(),
+        }
+    }
+
+    /// What a read or a write of a [`Stream`] failed with. `who` names the other side.
+    pub fn from_io(who: &str, error: io::Error) -> Self {
+        let kind = match error.kind() {
+            io::ErrorKind::TimedOut => ErrorKind::Timeout,
+            _ => ErrorKind::Network,
+        };
+        match error.downcast::<Self>() {
+            Ok(ours) => ours,
+            // Said by the stream, with the other side's name.
+            Err(error) if kind == ErrorKind::Timeout => Self::new(kind, error.to_string()),
+            Err(error) => Self::new(kind, format!("{who}: {error}")),
+        }
+    }
 }

@@ -36,7 +36,7 @@ mod tests {
         let stop = Stop::default();
         assert!(!stop.wait(Duration::from_millis(1)));
         let other = stop.clone();
-        let waiter = std::thread::spawn(move || other.wait(Duration::from_secs(3600)));
+        let waiter = std::thread::spawn(move || other.wait(Duration::from_hours(1)));
         stop.request();
         assert!(waiter.join().unwrap());
         assert!(stop.requested());

@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::fan::{self, Outlet};
+use super::fault;
 use super::input::{Input, Piped, big, piped};
 use super::{Counts, threads};
 use crate::message::unpack::Open;
 use crate::message::{Carrier, Options, Trust};
 use crate::report::{self, Content, Digest, Flow, Item, Metadata, Record, Start, Visitor};
 use crate::source::{Body, Found, RawMessage};
-use crate::store::{Error, Incoming, Keep, RawBody, Store, Verdict};
+use crate::store::{Error, Incoming, Keep, Outcome, RawBody, Store, Ticket, Verdict};
 
 /// Records that travel as one event.
 const CHUNK: usize = 1_000;
@@ -98,15 +99,52 @@ impl Notice {
     }
 }
 
+/// A message on its way, and what is known of it beyond its bytes.
+pub(super) struct Job {
+    found: Found,
+    /// Its place in the ledger, where it comes from a mailbox.
+    ticket: Option<Ticket>,
+    /// Why it is not to be parsed, where it is not.
+    unread: Option<String>,
+}
+
+impl Job {
+    /// A message; `unread` where it is not to be parsed.
+    pub(super) const fn new(
+        message: RawMessage,
+        ticket: Option<Ticket>,
+        unread: Option<String>,
+    ) -> Self {
+        Self {
+            found: Ok(message),
+            ticket,
+            unread,
+        }
+    }
+}
+
+impl From<Found> for Job {
+    fn from(found: Found) -> Self {
+        Self {
+            found,
+            ticket: None,
+            unread: None,
+        }
+    }
+}
+
+/// What the writer is told of a message before anything else.
+struct Head {
+    origin: String,
+    name: Option<String>,
+    digest: Digest,
+    bytes: u64,
+    ticket: Option<Ticket>,
+}
+
 /// What a parser thread sends to the writer about one message.
 enum Event {
-    Head {
-        origin: String,
-        name: Option<String>,
-        digest: Digest,
-        bytes: u64,
-        carrier: Option<Carrier>,
-    },
+    Head(Head, Option<Carrier>),
     Start {
         part: Option<String>,
         trust: Trust,
@@ -133,12 +171,15 @@ pub fn ingest(
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Counts, Error> {
     if let Some(messages) = input.messages(&settings.options.limits) {
-        return store_all(store, messages, settings, notice);
+        return store_all(store, messages.map(Job::from), settings, notice);
     }
     match piped(&settings.options.limits) {
-        Ok(Piped::Whole(message)) => {
-            store_all(store, std::iter::once(Ok(message)), settings, notice)
-        }
+        Ok(Piped::Whole(message)) => store_all(
+            store,
+            std::iter::once(Job::from(Ok(message))),
+            settings,
+            notice,
+        ),
         Ok(Piped::TooLarge(start)) => swallow(store, &start, settings, notice),
         Err(error) => {
             notice(Notice::Unreadable {
@@ -153,7 +194,7 @@ pub fn ingest(
 /// Stores messages, in order.
 pub(super) fn store_all(
     store: &mut Store,
-    messages: impl Iterator<Item = Found> + Send,
+    jobs: impl Iterator<Item = Job> + Send,
     settings: &Ingest,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Counts, Error> {
@@ -167,8 +208,9 @@ pub(super) fn store_all(
         rows: 0,
     };
     let mut failed = None;
-    let work = |found: Found, out: &mut Outlet<'_, Event>| read(found, settings, out);
-    fan::run(messages, threads(), big, work, |events, live| {
+    let work = |job: Job, out: &mut Outlet<'_, Event>| read(job, settings, out);
+    let alone = |job: &Job| big(&job.found);
+    fan::run(jobs, threads(), alone, work, |events, live| {
         let result = batch.message(events, live);
         match result {
             Ok(()) => ControlFlow::Continue(()),
@@ -274,14 +316,8 @@ impl Batch<'_> {
         events: &mut dyn Iterator<Item = Event>,
         live: bool,
     ) -> Result<(), Error> {
-        let (origin, name, digest, bytes, carrier) = match events.next() {
-            Some(Event::Head {
-                origin,
-                name,
-                digest,
-                bytes,
-                carrier,
-            }) => (origin, name, digest, bytes, carrier),
+        let (head, carrier) = match events.next() {
+            Some(Event::Head(head, carrier)) => (head, carrier),
             Some(Event::Failed { origin, reason }) => {
                 (self.notice)(Notice::Unreadable { origin, reason });
                 return Ok(());
@@ -292,11 +328,12 @@ impl Batch<'_> {
             self.commit()?;
         }
         self.begin()?;
+        let Head { origin, ticket, .. } = head;
         let incoming = Incoming {
             origin: &origin,
-            name: name.as_deref(),
-            digest,
-            bytes,
+            name: head.name.as_deref(),
+            digest: head.digest,
+            bytes: head.bytes,
             by_mail: self.settings.by_mail,
             now: self.settings.now,
         };
@@ -329,7 +366,7 @@ impl Batch<'_> {
                 }
                 Event::Raw(body) => raw = Some(body),
                 Event::Failed { reason, .. } => unread = Some(reason),
-                Event::Head { .. } => {}
+                Event::Head(..) => {}
             }
         }
         if let Some(reason) = unread {
@@ -343,10 +380,18 @@ impl Batch<'_> {
         });
         match writer.finish(raw) {
             Ok(()) => {
+                if let Some(ticket) = ticket {
+                    self.store.stored(ticket, outcome(&counts))?;
+                }
                 self.counts.add(&counts);
                 notices.into_iter().for_each(&mut *self.notice);
             }
-            Err(Error::Wait(reason)) => (self.notice)(Notice::Waits { origin, reason }),
+            Err(Error::Wait(reason)) => {
+                if let Some(ticket) = ticket {
+                    self.store.waits(ticket, &reason, self.settings.now)?;
+                }
+                (self.notice)(Notice::Waits { origin, reason });
+            }
             Err(Error::Raw(error)) => {
                 let reason = error.to_string();
                 (self.notice)(Notice::Unreadable { origin, reason });
@@ -357,6 +402,17 @@ impl Batch<'_> {
             self.commit()?;
         }
         Ok(())
+    }
+}
+
+/// A message is acknowledged by its worst item.
+fn outcome(counts: &Counts) -> Outcome {
+    if counts.quarantined > 0 {
+        Outcome::Unreadable
+    } else if counts.items > counts.ignored {
+        Outcome::Read
+    } else {
+        Outcome::Ignored
     }
 }
 
@@ -388,8 +444,8 @@ fn told(origin: &str, item: Item, verdict: Option<Verdict>) -> Option<Notice> {
 }
 
 /// The parser's side: one message into events.
-fn read(found: Found, settings: &Ingest, out: &mut Outlet<'_, Event>) {
-    let message = match found {
+fn read(job: Job, settings: &Ingest, out: &mut Outlet<'_, Event>) {
+    let message = match job.found {
         Ok(message) => message,
         Err(unreadable) => {
             let (origin, reason) = (unreadable.origin, unreadable.error.to_string());
@@ -416,13 +472,31 @@ fn read(found: Found, settings: &Ingest, out: &mut Outlet<'_, Event>) {
     };
     let mut sender = Sender {
         out,
-        head: Some((origin, name.clone(), digest, bytes)),
+        head: Some(Head {
+            origin,
+            name: name.clone(),
+            digest,
+            bytes,
+            ticket: job.ticket,
+        }),
         records: Vec::new(),
         lost: false,
         any: false,
     };
     match &body {
+        _ if let Some(reason) = job.unread => {
+            sender.carrier(None);
+            sender.item(Item {
+                part: None,
+                trust: Trust::Unknown,
+                digest,
+                content: Content::Quarantined { reason },
+                problems: Vec::new(),
+                complete: false,
+            });
+        }
         Body::Bytes(bytes) => {
+            fault::strike(bytes);
             report::read(bytes, name.as_deref(), &settings.options, &mut sender);
         }
         Body::File(range) => {
@@ -462,7 +536,7 @@ fn hash(source: &dyn Open) -> io::Result<(Digest, u64)> {
 
 struct Sender<'o, 's> {
     out: &'o mut Outlet<'s, Event>,
-    head: Option<(String, Option<String>, Digest, u64)>,
+    head: Option<Head>,
     records: Vec<Record>,
     lost: bool,
     any: bool,
@@ -489,18 +563,8 @@ impl Sender<'_, '_> {
 
 impl Visitor for Sender<'_, '_> {
     fn carrier(&mut self, carrier: Option<&Carrier>) {
-        if let Some((origin, name, digest, bytes)) = self.head.take() {
-            let carrier = carrier.cloned();
-            let _ = self.send(
-                Event::Head {
-                    origin,
-                    name,
-                    digest,
-                    bytes,
-                    carrier,
-                },
-                500,
-            );
+        if let Some(head) = self.head.take() {
+            let _ = self.send(Event::Head(head, carrier.cloned()), 500);
         }
     }
 

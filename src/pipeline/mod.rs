@@ -1,22 +1,38 @@
 //! From sources to the store: threads, queues, batches.
 //!
 //! `fan` spreads messages over threads and brings the results back in order; `ingest` stores them,
-//! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Nothing
-//! here parses a report or prints.
+//! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Of mailboxes,
+//! `pass` is one pass over one folder, `poll` one over all, `service` watches them, `survey` looks without a change, `probe` tries a
+//! message in a process of its own. Nothing here parses a report or prints.
 
+mod accounts;
 mod counts;
 mod fan;
+mod fault;
 mod ingest;
 mod input;
 mod parse;
+mod pass;
+mod poll;
+mod probe;
 mod retry;
+mod service;
+mod survey;
 
+pub use accounts::client;
 pub use counts::{Counts, Stored};
 pub use ingest::{Ingest, Notice, ingest};
 pub use input::Input;
 pub use parse::parse;
+pub use pass::{Event, Trouble};
+pub use poll::{Polled, Reader};
+pub use probe::Probe;
 pub use retry::retry;
+pub use service::Report;
+pub use survey::{Contents, Folder, Planned, Survey, survey};
 
+pub use crate::net;
+pub use crate::source::imap;
 pub use crate::store::{self, Store};
 
 /// Parser threads: one a core, and no more than the writer can follow.
@@ -24,4 +40,15 @@ pub fn threads() -> usize {
     std::thread::available_parallelism()
         .map_or(1, usize::from)
         .min(8)
+}
+
+/// Why a pass over a folder ended.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The mailbox.
+    #[error(transparent)]
+    Imap(#[from] crate::source::imap::Error),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] store::Error),
 }

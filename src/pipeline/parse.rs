@@ -4,6 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use super::fan::{self, Outlet};
+use super::fault;
 use super::input::{Input, Piped, big, piped};
 use super::{Counts, threads};
 use crate::message::{Carrier, Options};
@@ -96,7 +97,10 @@ fn read<R: Render>(
         out,
     };
     match &body {
-        Body::Bytes(bytes) => report::read(bytes, name.as_deref(), options, &mut tee),
+        Body::Bytes(bytes) => {
+            fault::strike(bytes);
+            report::read(bytes, name.as_deref(), options, &mut tee);
+        }
         Body::File(range) => report::read_stream(range, name.as_deref(), options, &mut tee),
     }
     let _ = tee.pass(0);

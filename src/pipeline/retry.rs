@@ -1,7 +1,9 @@
 //! The quarantine, read again.
 
 use super::Counts;
-use super::ingest::{Ingest, Notice, store_all};
+use super::ingest::{Ingest, Job, Notice, store_all};
+use super::probe::{Probe, Verdict};
+use crate::net::Stop;
 use crate::source::{Body, FileRange, RawMessage};
 use crate::store::{Error, Store};
 
@@ -11,6 +13,7 @@ pub fn retry(
     store: &mut Store,
     ids: &[i64],
     settings: &Ingest,
+    probe: &Probe,
     notice: &mut dyn FnMut(Notice),
 ) -> Result<Counts, Error> {
     let mut counts = Counts::default();
@@ -25,12 +28,26 @@ pub fn retry(
             store.write_raw(retry.raw, &mut file)?;
             Body::File(FileRange::whole(file)?)
         };
+        let unread = match &body {
+            // It would end this process, too.
+            Body::Bytes(bytes) if retry.crashed => match probe.read(bytes, &Stop::default()) {
+                Verdict::Survived => None,
+                Verdict::Died(reason) => Some(reason),
+                Verdict::Unknown(reason) => {
+                    let origin = retry.origin;
+                    notice(Notice::Unreadable { origin, reason });
+                    continue;
+                }
+            },
+            _ => None,
+        };
         let message = RawMessage {
             origin: retry.origin.clone(),
             name: retry.name.clone(),
             body,
         };
-        let mut one = store_all(store, std::iter::once(Ok(message)), settings, notice)?;
+        let job = Job::new(message, None, unread);
+        let mut one = store_all(store, std::iter::once(job), settings, notice)?;
         store.begin()?;
         if let Err(error) = store.settle_retry(&retry).and_then(|()| store.commit()) {
             store.rollback();

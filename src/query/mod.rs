@@ -1,7 +1,7 @@
 //! Questions to the database, and plain rows for answers.
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
-//! out row by row, `summary` says what is new. All of them are handed a connection that cannot
+//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -13,6 +13,7 @@ mod bounces;
 mod condition;
 mod export;
 mod feedback;
+mod findings;
 mod group;
 mod names;
 mod read;
@@ -31,6 +32,7 @@ use rusqlite::Connection;
 pub use crate::message::net::Net;
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use export::{Export, Rows, export};
+pub use findings::{Finding, FindingKind, Findings, findings};
 pub use summary::{Summary, last_report_id, summary};
 
 /// Which reports and records a question is about. Every condition that is set must hold.

@@ -46,8 +46,8 @@ pub enum State {
     Stored(Outcome),
     /// It has to wait until then.
     Waits(DateTime<Utc>),
-    /// It is too large to be fetched.
-    Oversized,
+    /// It is too large to be fetched: so many bytes.
+    Oversized(u64),
 }
 
 /// A message that is not settled.
@@ -98,7 +98,7 @@ pub fn mailbox(
         return Ok(None);
     };
     let mut find = conn.prepare_cached(
-        "SELECT uid, state, outcome, attempts, retry_at FROM pending
+        "SELECT uid, state, outcome, attempts, retry_at, bytes FROM pending
           WHERE mailbox = ?1 ORDER BY uid",
     )?;
     let rows = find.query_map([id], |row| {
@@ -112,7 +112,10 @@ pub fn mailbox(
                 let at = row.get::<_, Option<i64>>(4)?.unwrap_or_default();
                 State::Waits(DateTime::from_timestamp(at, 0).unwrap_or_default())
             }
-            4 => State::Oversized,
+            4 => {
+                let bytes = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
+                State::Oversized(u64::try_from(bytes).unwrap_or_default())
+            }
             _ => State::Attempted(u32::try_from(attempts).unwrap_or_default()),
         };
         Ok(Pending {

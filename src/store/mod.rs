@@ -11,6 +11,7 @@ mod intern;
 mod keys;
 mod kinds;
 mod ledger;
+mod lock;
 mod open;
 mod own;
 mod raw;
@@ -26,9 +27,10 @@ use rusqlite::Connection;
 
 pub use care::{Conflict, Stats};
 pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, mailbox};
+pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
 pub use own::Own;
-pub use raw::{Entry, RawBody, Retry};
+pub use raw::{CRASHED, Entry, RawBody, Retry};
 pub use verdict::Verdict;
 pub use write::{Incoming, Writer};
 

@@ -140,7 +140,7 @@ pub enum Access {
 }
 
 /// Resolves the directory and refuses a link as the last component.
-fn resolve(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, Error> {
     let at = |error| Error::File {
         path: path.to_owned(),
         error,

@@ -67,9 +67,14 @@ pub struct Retry {
     pub name: Option<String>,
     /// Its size in bytes.
     pub bytes: u64,
+    /// Whether reading it ended the process that did.
+    pub crashed: bool,
     /// Its entries that could not be read at all, with how often they failed.
     unread: Vec<(i64, i64)>,
 }
+
+/// Begins the reason of a message that ended the process that read it.
+pub const CRASHED: &str = "crashed the reader";
 
 /// Writes compressed bytes as rows.
 struct Chunks<'c> {
@@ -433,7 +438,7 @@ impl Store {
             self.entry(*id)?;
         }
         let mut find = self.conn.prepare(
-            "SELECT w.id, w.origin, w.name, w.bytes, q.id, q.tries, q.report IS NULL
+            "SELECT w.id, w.origin, w.name, w.bytes, q.id, q.tries, q.report IS NULL, q.reason
                FROM quarantine q JOIN raw_message w ON w.id = q.raw ORDER BY w.id, q.id",
         )?;
         let mut rows = find.query([])?;
@@ -448,12 +453,14 @@ impl Store {
                     origin: row.get(1)?,
                     name: row.get(2)?,
                     bytes: u64::try_from(row.get::<_, i64>(3)?).unwrap_or_default(),
+                    crashed: false,
                     unread: Vec::new(),
                 });
                 wanted.push(ids.is_empty());
             }
             if let (Some(last), Some(wanted)) = (retries.last_mut(), wanted.last_mut()) {
                 *wanted |= ids.contains(&entry);
+                last.crashed |= row.get::<_, String>(7)?.starts_with(CRASHED);
                 if unread {
                     last.unread.push((entry, tries));
                 }

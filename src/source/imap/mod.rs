@@ -5,9 +5,16 @@
 //! acknowledges. What was fetched before and what becomes of a message is not known here: the caller
 //! says which UIDs it wants, and what to do with them.
 
+mod backoff;
+mod batch;
+mod client;
+
 use std::time::{Duration, Instant};
 
 use crate::net::{self, Endpoint};
+
+pub use batch::batches;
+pub use client::{Client, Open};
 
 /// An account, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]

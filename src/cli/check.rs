@@ -1,0 +1,143 @@
+//! `config check`: the configuration, and every account in it, tried.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use super::{ExitCode, Global, configuration, failure, mailboxes};
+use crate::config::{Config, Environment, Imap};
+use crate::output::{count, inert};
+use crate::pipeline::imap::After;
+use crate::pipeline::net::{Security, Stop};
+use crate::pipeline::{self, Contents, Error, Survey, Trouble};
+
+pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Arc::new(Environment::of_process());
+    let mut config = configuration(global, &environment)?;
+    let mailboxes = mailboxes::configured(&mut config)?;
+    if let Some(file) = &config.file {
+        writeln!(out, "configuration  {}", file.display())?;
+    }
+    let there = if config.database.exists() {
+        ""
+    } else {
+        " (not there yet)"
+    };
+    writeln!(out, "database       {}{there}", config.database.display())?;
+    let colours = failure::colours(global.no_color);
+    let mut errors = Vec::new();
+    for imap in &mailboxes {
+        writeln!(out)?;
+        head(imap, out)?;
+        // In the order in which it happens, also where standard error is the same terminal.
+        out.flush()?;
+        let mut client = mailboxes::client(imap, &environment, &Stop::default());
+        let limit = config.limits.read.message;
+        let (folder, error) = match pipeline::survey(&mut client, &config.database, limit) {
+            Ok(survey) => {
+                let failed = found(&config, imap, survey, out)?;
+                out.flush()?;
+                match failed {
+                    None => continue,
+                    Some((folder, error)) => (Some(folder), error),
+                }
+            }
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(Error::Imap(error)) => (None, error),
+        };
+        let trouble = Trouble {
+            account: imap.account.name.clone(),
+            folder,
+            error,
+        };
+        mailboxes::trouble(&trouble, colours);
+        errors.push(trouble.error);
+    }
+    Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
+}
+
+fn head(imap: &Imap, out: &mut dyn Write) -> std::io::Result<()> {
+    let account = &imap.account;
+    let endpoint = &account.endpoint;
+    let security = match endpoint.security {
+        Security::Tls => "TLS",
+        Security::StartTls => "STARTTLS",
+        Security::Plain => "not encrypted",
+    };
+    writeln!(out, "account        {}", account.name)?;
+    writeln!(
+        out,
+        "  server       {}, port {}, {security}, as {}",
+        endpoint.host, endpoint.port, account.username
+    )
+}
+
+/// What a survey says. The last folder that cannot be used is returned.
+fn found(
+    config: &Config,
+    imap: &Imap,
+    survey: Survey,
+    out: &mut dyn Write,
+) -> std::io::Result<Option<(String, pipeline::imap::Error)>> {
+    let account = &imap.account;
+    let capabilities = inert(&survey.capabilities.join(" ")).into_owned();
+    writeln!(out, "  capabilities {capabilities}")?;
+    let idle = survey
+        .capabilities
+        .iter()
+        .any(|capability| capability.eq_ignore_ascii_case("IDLE"));
+    let mut failed = None;
+    for folder in survey.folders {
+        match folder.found {
+            Ok(contents) => writeln!(out, "  folder       {}: {}", folder.name, words(contents))?,
+            Err(error) => {
+                writeln!(
+                    out,
+                    "  folder       {}: {}",
+                    folder.name,
+                    inert(&error.what)
+                )?;
+                failed = Some((folder.name, error));
+            }
+        }
+    }
+    let setting = match account.after {
+        After::Leave => "leave",
+        After::Seen => "seen",
+        After::Move => "move",
+        After::Delete => "delete",
+    };
+    let after = mailboxes::after(account.after, survey.after.as_ref());
+    writeln!(
+        out,
+        "  after        {setting}: mail whose reports are stored {after}"
+    )?;
+    let unreadable = mailboxes::unreadable(survey.unreadable.as_ref());
+    writeln!(
+        out,
+        "  unreadable   {unreadable}, and is kept in quarantine"
+    )?;
+    let run = if idle {
+        "is told of new mail by the server (IDLE)".to_owned()
+    } else {
+        format!("looks every {} s (no IDLE)", config.schedule.imap.as_secs())
+    };
+    writeln!(out, "  run          {run}")?;
+    Ok(failed)
+}
+
+fn words(contents: Contents) -> String {
+    let mut text = format!(
+        "{} messages, {} to be read",
+        count(contents.messages.into()),
+        count(contents.new)
+    );
+    if contents.oversized > 0 {
+        text.push_str(", ");
+        text.push_str(&count(contents.oversized));
+        text.push_str(" larger than limits.message");
+    }
+    if contents.read_only {
+        text.push_str(", read-only");
+    }
+    text
+}

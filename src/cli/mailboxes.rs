@@ -1,0 +1,152 @@
+//! What the commands on mailboxes share: the mailboxes of the configuration, the words for what is
+//! wrong with them and for what is done in them, and telling what was found.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{ExitCode, failure};
+use crate::config::{self, Config, Environment, Imap};
+use crate::output::inert;
+use crate::pipeline::imap::{self, After, Client, ErrorKind, Means};
+use crate::pipeline::net::{self, Stop};
+use crate::pipeline::store::{self, Marks, Store, Waiting};
+use crate::pipeline::{self, Planned, Trouble};
+use crate::query::{self, Findings};
+
+/// The mailboxes of the configuration.
+///
+/// # Errors
+/// There are none.
+pub(super) fn configured(config: &mut Config) -> Result<Vec<Arc<Imap>>, config::Error> {
+    let mailboxes: Vec<_> = config.imap.drain(..).map(Arc::new).collect();
+    if mailboxes.is_empty() {
+        let path = config.file.clone();
+        return Err(config::Error::NoMailbox { path });
+    }
+    Ok(mailboxes)
+}
+
+/// A connection to a mailbox, not yet made.
+pub(super) fn client(imap: &Arc<Imap>, environment: &Arc<Environment>, stop: &Stop) -> Client {
+    pipeline::client(Arc::clone(imap), Arc::clone(environment), stop)
+}
+
+/// Has the store wait for other processes as long as `on` says, and say so after five seconds.
+pub(super) fn be_patient(
+    store: &mut Store,
+    colours: bool,
+    mut on: impl FnMut(u32) -> bool + Send + 'static,
+) -> Result<(), store::Error> {
+    store.be_patient(move |Waiting { tries }| {
+        if tries == 5 {
+            let text = "the database is locked by another process: waiting for it";
+            failure::warn(text, &mut io::stderr(), colours);
+        }
+        on(tries)
+    })
+}
+
+/// Says what is wrong with a mailbox, and what can be done about it.
+pub(super) fn trouble(trouble: &Trouble, colours: bool) {
+    let text = trouble.to_string();
+    failure::error(&text, hint(trouble.error.kind), &mut io::stderr(), colours);
+}
+
+/// The exit code for what was wrong with mailboxes: what a person has to cure goes before what may
+/// pass by itself.
+pub(super) fn code<'e>(errors: impl IntoIterator<Item = &'e imap::Error>) -> Option<ExitCode> {
+    let codes = errors.into_iter().map(|error| match error.kind {
+        ErrorKind::Login
+        | ErrorKind::NoFolder
+        | ErrorKind::Credentials
+        | ErrorKind::Network(net::ErrorKind::CaFile) => ExitCode::Configuration,
+        _ => ExitCode::Network,
+    });
+    codes.max_by_key(|code| *code == ExitCode::Configuration)
+}
+
+/// What can be done about it.
+pub(super) fn hint(kind: ErrorKind) -> Option<&'static str> {
+    Some(match kind {
+        ErrorKind::Login => {
+            "check username and password in [[imap]]; many providers want an app password or oauth2"
+        }
+        ErrorKind::NoFolder => "postwatch config check lists the folders that are there",
+        ErrorKind::NoTls => "security = \"tls\" uses the port for TLS, mostly 993",
+        ErrorKind::Busy => "the server asks for patience: the next pass tries again",
+        ErrorKind::Network(net::ErrorKind::Certificate) => {
+            "where the server has a certificate of your own authority, name it with ca_file; host has \
+             to be the name in the certificate"
+        }
+        ErrorKind::Network(net::ErrorKind::CaFile) => {
+            "ca_file in [[imap]] is a file of PEM certificates"
+        }
+        ErrorKind::Network(net::ErrorKind::Network | net::ErrorKind::Timeout) => {
+            "check host, port and the network; nothing is lost, the next pass tries again"
+        }
+        ErrorKind::Credentials => "postwatch imap login NAME signs in where oauth2 is used",
+        ErrorKind::Refused => "nothing is lost: what is stored is acknowledged by a later pass",
+        ErrorKind::Protocol
+        | ErrorKind::Oversized(_)
+        | ErrorKind::Changed
+        | ErrorKind::Network(net::ErrorKind::Stopped) => return None,
+    })
+}
+
+/// What becomes of mail that was read, in words.
+pub(super) fn after(after: After, planned: Option<&Planned>) -> String {
+    match (after, planned) {
+        (After::Seen, Some(_)) => "flagged \\Seen".to_owned(),
+        (_, Some(planned)) => done(planned),
+        (_, None) => "stays as it is".to_owned(),
+    }
+}
+
+/// What becomes of mail that could not be read, in words.
+pub(super) fn unreadable(planned: Option<&Planned>) -> String {
+    planned.map_or_else(|| "stays as it is".to_owned(), done)
+}
+
+fn done(planned: &Planned) -> String {
+    const NO_UIDPLUS: &str = "the server has no UIDPLUS: messages are only flagged \\Deleted, and \
+                              expunging them is left to the server or to you";
+    let mut text = match &planned.means {
+        Means::Flag => "flagged \\Seen".to_owned(),
+        Means::Move(folder) => format!("moved to {folder}"),
+        Means::CopyExpunge(folder) => format!("copied to {folder} and deleted (no MOVE)"),
+        Means::CopyFlag(folder) => format!("copied to {folder}; {NO_UIDPLUS}"),
+        Means::Expunge => "deleted".to_owned(),
+        Means::Deleted => NO_UIDPLUS.to_owned(),
+    };
+    if planned.create {
+        text.push_str("; the folder is not there yet and would be created");
+    }
+    text
+}
+
+/// What was not told yet; to be given to [`told`] once it was.
+pub(super) fn findings(database: &Path) -> anyhow::Result<Findings> {
+    Ok(query::findings(&store::open_reading(database)?)?)
+}
+
+/// Prints findings, a line each.
+pub(super) fn print(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
+    for finding in &findings.list {
+        writeln!(out, "{}: {}", finding.kind.word(), inert(&finding.text))?;
+    }
+    out.flush()
+}
+
+/// Remembers that these findings were told.
+pub(super) fn told(store: &Mutex<Store>, findings: Findings) -> Result<(), store::Error> {
+    let marks = Marks {
+        report: findings.report,
+        quarantine: findings.quarantine,
+        pending: findings.pending,
+    };
+    store
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .told(&marks)
+}

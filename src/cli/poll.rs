@@ -1,0 +1,253 @@
+//! `poll`: one pass over every mailbox, for cron or a timer.
+
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use super::args::{Poll, PollFormat};
+use super::database::{self, Notices};
+use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use crate::clock;
+use crate::config::{Config, Environment, Imap};
+use crate::output::count;
+use crate::pipeline::net::Stop;
+use crate::pipeline::store::{Access, Lock};
+use crate::pipeline::{self, Contents, Counts, Error, Event, Polled, Probe, Reader};
+use crate::query::{Finding, Findings};
+
+/// How long another process may keep the database, in seconds.
+const PATIENCE: u32 = 90;
+
+pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Arc::new(Environment::of_process());
+    let mut config = configuration(global, &environment)?;
+    let mailboxes = mailboxes::configured(&mut config)?;
+    let stop = Stop::default();
+    if args.dry_run {
+        return dry_run(&config, &mailboxes, &environment, global, out);
+    }
+    let lock = Lock::take(&config.database)
+        .with_context(|| format!("failed to lock {}", config.database.display()))?;
+    let Some(_lock) = lock else {
+        return said(&Polled::default(), &Findings::default(), args, out);
+    };
+    let mut store = database::store(&config, &environment, Access::Create)?;
+    let colours = failure::colours(global.no_color);
+    mailboxes::be_patient(&mut store, colours, |tries| tries < PATIENCE)?;
+    let store = Mutex::new(store);
+    let screen = Screen::new(global);
+    let mut clients: Vec<_> = mailboxes
+        .iter()
+        .map(|imap| mailboxes::client(imap, &environment, &stop))
+        .collect();
+    let reader = Reader {
+        store: &store,
+        settings: &database::ingest(&config, true),
+        probe: &Probe {
+            config: config.file.clone(),
+        },
+        stop: &stop,
+        now: &clock::now,
+        tell: &|event| screen.tell(event),
+    };
+    let polled = reader.poll(&mut clients);
+    screen.end();
+    // What is committed was found, also where the pass ended in an error.
+    let findings = mailboxes::findings(&config.database)?;
+    let polled = match polled {
+        Ok(polled) => polled,
+        Err(error) => {
+            mailboxes::print(&findings, out)?;
+            mailboxes::told(&store, findings).ok();
+            return Err(error.into());
+        }
+    };
+    if screen.shows && polled.counts.messages > 0 {
+        let text = summary::told(&polled.counts, screen.problems());
+        io::stderr().write_all(text.as_bytes())?;
+    }
+    let code = said(&polled, &findings, args, out)?;
+    mailboxes::told(&store, findings)?;
+    Ok(code)
+}
+
+/// Prints what was found, and gives the code for it.
+fn said(
+    polled: &Polled,
+    findings: &Findings,
+    args: &Poll,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    #[derive(Serialize)]
+    struct Counted<'a> {
+        #[serde(flatten)]
+        counts: Counts,
+        findings: &'a [Finding],
+    }
+    let code = match mailboxes::code(&polled.errors) {
+        Some(code) => code,
+        None if findings.list.is_empty() => ExitCode::Ok,
+        None => ExitCode::Findings,
+    };
+    match args.format {
+        PollFormat::Table => mailboxes::print(findings, out)?,
+        PollFormat::Json => {
+            let counted = Counted {
+                counts: polled.counts,
+                findings: &findings.list,
+            };
+            writeln!(out, "{}", serde_json::to_string(&counted)?)?;
+        }
+    }
+    out.flush()?;
+    Ok(code)
+}
+
+/// Says what a pass would do.
+fn dry_run(
+    config: &Config,
+    mailboxes: &[Arc<Imap>],
+    environment: &Arc<Environment>,
+    global: &Global,
+    out: &mut dyn Write,
+) -> anyhow::Result<ExitCode> {
+    let colours = failure::colours(global.no_color);
+    let mut errors = Vec::new();
+    for imap in mailboxes {
+        let account = &imap.account;
+        let mut client = mailboxes::client(imap, environment, &Stop::default());
+        let limit = config.limits.read.message;
+        let survey = match pipeline::survey(&mut client, &config.database, limit) {
+            Ok(survey) => survey,
+            Err(Error::Store(error)) => return Err(error.into()),
+            Err(Error::Imap(error)) => {
+                let trouble = pipeline::Trouble {
+                    account: account.name.clone(),
+                    folder: None,
+                    error,
+                };
+                mailboxes::trouble(&trouble, colours);
+                errors.push(trouble.error);
+                continue;
+            }
+        };
+        for folder in survey.folders {
+            match folder.found {
+                Ok(found) => {
+                    writeln!(
+                        out,
+                        "{}, folder {}: {}",
+                        account.name,
+                        folder.name,
+                        would(found)
+                    )?;
+                }
+                Err(error) => {
+                    let trouble = pipeline::Trouble {
+                        account: account.name.clone(),
+                        folder: Some(folder.name),
+                        error,
+                    };
+                    mailboxes::trouble(&trouble, colours);
+                    errors.push(trouble.error);
+                }
+            }
+        }
+        let after = mailboxes::after(account.after, survey.after.as_ref());
+        let unreadable = mailboxes::unreadable(survey.unreadable.as_ref());
+        writeln!(out, "  mail whose reports are stored: {after}")?;
+        writeln!(
+            out,
+            "  mail that cannot be read: {unreadable}, and is kept in quarantine"
+        )?;
+        writeln!(out, "  mail without a report: stays as it is")?;
+    }
+    Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
+}
+
+fn would(found: Contents) -> String {
+    let mut text = format!(
+        "{} messages, {} to be read ({} bytes)",
+        count(found.messages.into()),
+        count(found.new),
+        count(found.bytes)
+    );
+    for (n, what) in [
+        (found.unacknowledged, "stored and to be acknowledged"),
+        (
+            found.oversized,
+            "larger than limits.message, left where they are",
+        ),
+    ] {
+        if n > 0 {
+            text.extend([", ", &count(n), " ", what]);
+        }
+    }
+    if found.read_only {
+        text.push_str("; the folder is read-only");
+    }
+    text
+}
+
+/// What a person sees while it goes on.
+struct Screen {
+    bar: ProgressBar,
+    notices: Mutex<Notices>,
+    verbose: bool,
+    colours: bool,
+    /// Whether somebody looks at standard error and wants to see more than trouble.
+    shows: bool,
+}
+
+impl Screen {
+    fn new(global: &Global) -> Self {
+        let shows = !global.quiet && io::stderr().is_terminal();
+        let bar = if shows {
+            ProgressBar::new(0)
+        } else {
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+        };
+        let style = ProgressStyle::with_template("{wide_bar} {human_pos} of {human_len} messages");
+        if let Ok(style) = style {
+            bar.set_style(style);
+        }
+        Self {
+            bar,
+            notices: Mutex::new(Notices::new(global, false)),
+            verbose: global.verbose > 0,
+            colours: failure::colours(global.no_color),
+            shows,
+        }
+    }
+
+    fn tell(&self, event: Event) {
+        match event {
+            Event::Arrived { messages, .. } => self.bar.inc_length(messages as u64),
+            Event::Done(messages) => self.bar.inc(messages as u64),
+            // Without -v the findings say what a person should look at.
+            Event::Notice(notice) => {
+                let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+                if self.verbose {
+                    self.bar.suspend(|| notices.take(notice));
+                } else if matches!(notice, pipeline::Notice::Problems { .. }) {
+                    notices.problems += 1;
+                }
+            }
+            Event::Trouble(trouble) => self
+                .bar
+                .suspend(|| mailboxes::trouble(&trouble, self.colours)),
+        }
+    }
+
+    fn problems(&self) -> u64 {
+        let notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.problems
+    }
+
+    fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}

@@ -1,0 +1,342 @@
+//! `run`: the mailboxes as a service.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use super::database::{self, Notices};
+use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use crate::clock;
+use crate::config::{Config, Environment, Imap};
+use crate::pipeline::net::Stop;
+use crate::pipeline::store::{self, Access, Lock, Store};
+use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
+
+/// How long the watchers may take to end, before the process ends without them. Whatever they are at
+/// is as if a power cut had met it.
+const LEAVE: Duration = Duration::from_secs(4);
+/// How often the lock is tried that another process has.
+const LOCKED: Duration = Duration::from_secs(2);
+/// How long the main thread sleeps at most.
+const TICK: Duration = Duration::from_secs(10);
+
+/// What the main thread waits for.
+enum Word {
+    Signal(i32),
+    /// From the watcher of this account and folder.
+    Report(Place, Report),
+    Event(Place, Event),
+    Ended,
+}
+
+/// An account and a folder.
+type Place = (String, String);
+
+/// How a generation of watchers ends.
+enum End {
+    Stop,
+    Reload,
+}
+
+pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let (words, heard) = channel();
+    // Before anything else: a signal that comes early is not lost.
+    let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).context("failed to hear signals")?;
+    let sender = words.clone();
+    thread::spawn(move || {
+        for signal in signals.forever() {
+            if sender.send(Word::Signal(signal)).is_err() {
+                return;
+            }
+        }
+    });
+    let environment = Arc::new(Environment::of_process());
+    let mut config = configuration(global, &environment)?;
+    let mut mailboxes = mailboxes::configured(&mut config)?;
+    let colours = failure::colours(global.no_color);
+    let Some(_lock) = lock(&config, &heard, colours)? else {
+        return Ok(ExitCode::Ok);
+    };
+    let database = config.database.clone();
+    loop {
+        let generation = Generation {
+            config: &config,
+            mailboxes: &mailboxes,
+            environment: &environment,
+            global,
+            colours,
+        };
+        match generation.live(&words, &heard, out)? {
+            End::Stop => return Ok(ExitCode::Ok),
+            End::Reload => {}
+        }
+        let loaded = configuration(global, &environment).and_then(|mut config| {
+            let mailboxes = mailboxes::configured(&mut config)?;
+            if config.database != database {
+                anyhow::bail!("another database takes a restart");
+            }
+            Ok((config, mailboxes))
+        });
+        match loaded {
+            Ok(loaded) => (config, mailboxes) = loaded,
+            Err(error) => {
+                let error = error.context("the configuration stays as it was");
+                failure::report(&error, &mut io::stderr(), colours);
+            }
+        }
+    }
+}
+
+/// Waits for the lock; `None` where the end is asked for first.
+fn lock(config: &Config, heard: &Receiver<Word>, colours: bool) -> anyhow::Result<Option<Lock>> {
+    let mut said = false;
+    loop {
+        let lock = Lock::take(&config.database)
+            .with_context(|| format!("failed to lock {}", config.database.display()))?;
+        if lock.is_some() {
+            return Ok(lock);
+        }
+        if !said {
+            let text = "another process reads mailboxes into this database: waiting for its end";
+            failure::warn(text, &mut io::stderr(), colours);
+            said = true;
+        }
+        match heard.recv_timeout(LOCKED) {
+            Ok(Word::Signal(SIGHUP)) | Err(RecvTimeoutError::Timeout) => {}
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// The watchers of one reading of the configuration.
+struct Generation<'a> {
+    config: &'a Config,
+    mailboxes: &'a [Arc<Imap>],
+    environment: &'a Arc<Environment>,
+    global: &'a Global,
+    colours: bool,
+}
+
+/// What the watchers share.
+struct Shared {
+    store: Mutex<Store>,
+    settings: Ingest,
+    probe: Probe,
+    stop: Stop,
+}
+
+impl Generation<'_> {
+    fn live(
+        &self,
+        words: &Sender<Word>,
+        heard: &Receiver<Word>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<End> {
+        let stop = Stop::default();
+        let mut store = database::store(self.config, self.environment, Access::Create)?;
+        let waiter = stop.clone();
+        mailboxes::be_patient(&mut store, self.colours, move |_| !waiter.requested())?;
+        let shared = Arc::new(Shared {
+            store: Mutex::new(store),
+            settings: database::ingest(self.config, true),
+            probe: Probe {
+                config: self.config.file.clone(),
+            },
+            stop: stop.clone(),
+        });
+        let mut watchers = 0;
+        for imap in self.mailboxes {
+            for folder in &imap.account.folders {
+                self.watch(&shared, imap, folder, words);
+                watchers += 1;
+            }
+        }
+        let mut log = Log {
+            global: self.global,
+            colours: self.colours,
+            notices: Notices::new(self.global, false),
+            troubles: HashMap::new(),
+            database: None,
+        };
+        // What an earlier pass found and could not tell.
+        self.tell_findings(&shared, &mut log, out)?;
+        notify(&[NotifyState::Ready]);
+        let watchdog = sd_notify::watchdog_enabled();
+        let tick = watchdog.map_or(TICK, |every| (every / 3).min(TICK));
+        let mut pinged = Instant::now();
+        let end = loop {
+            if watchdog.is_some() && pinged.elapsed() >= tick {
+                notify(&[NotifyState::Watchdog]);
+                pinged = Instant::now();
+            }
+            match heard.recv_timeout(tick) {
+                Ok(Word::Signal(SIGHUP)) => {
+                    notify(&[NotifyState::Reloading]);
+                    break End::Reload;
+                }
+                Ok(Word::Signal(_)) | Err(RecvTimeoutError::Disconnected) => {
+                    notify(&[NotifyState::Stopping]);
+                    break End::Stop;
+                }
+                Ok(Word::Report(place, report)) => {
+                    log.report(&place, report);
+                    self.tell_findings(&shared, &mut log, out)?;
+                }
+                Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Ended) => watchers -= 1,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        };
+        stop.request();
+        let deadline = Instant::now() + LEAVE;
+        while watchers > 0 {
+            match heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Word::Ended) => watchers -= 1,
+                Ok(Word::Report(place, report)) => {
+                    log.report(&place, report);
+                    self.tell_findings(&shared, &mut log, out)?;
+                }
+                Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Signal(SIGHUP)) => {}
+                Ok(Word::Signal(_)) => return Ok(End::Stop),
+                // Those that are still at work hold the database: a new generation waits for it.
+                Err(_) => break,
+            }
+        }
+        Ok(end)
+    }
+
+    /// Starts the watcher of a folder. It is not waited for at the end of the process, so it owns
+    /// what it needs.
+    fn watch(&self, shared: &Arc<Shared>, imap: &Arc<Imap>, folder: &str, words: &Sender<Word>) {
+        let shared = Arc::clone(shared);
+        let mut client = mailboxes::client(imap, self.environment, &shared.stop);
+        let place: Place = (imap.account.name.clone(), folder.to_owned());
+        let interval = self.config.schedule.imap;
+        let words = words.clone();
+        thread::spawn(move || {
+            // The main thread hears until the process ends.
+            let tell = |event| drop(words.send(Word::Event(place.clone(), event)));
+            let report = |report| drop(words.send(Word::Report(place.clone(), report)));
+            let reader = Reader {
+                store: &shared.store,
+                settings: &shared.settings,
+                probe: &shared.probe,
+                stop: &shared.stop,
+                now: &clock::now,
+                tell: &tell,
+            };
+            reader.watch(&mut client, &place.1, interval, &report);
+            drop(shared);
+            drop(words.send(Word::Ended));
+        });
+    }
+
+    /// Prints what was found and not told. Where the database cannot say so now, the next time does.
+    fn tell_findings(
+        &self,
+        shared: &Shared,
+        log: &mut Log<'_>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<()> {
+        match mailboxes::findings(&self.config.database) {
+            Ok(findings) if findings.list.is_empty() => {}
+            Ok(findings) => {
+                mailboxes::print(&findings, out)?;
+                if let Err(error) = mailboxes::told(&shared.store, findings) {
+                    log.database(&error);
+                }
+            }
+            Err(error) => {
+                failure::report(&error, &mut io::stderr(), self.colours);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is said on standard error: each trouble once while it lasts.
+struct Log<'a> {
+    global: &'a Global,
+    colours: bool,
+    notices: Notices,
+    troubles: HashMap<Place, String>,
+    database: Option<String>,
+}
+
+impl Log<'_> {
+    fn event(&mut self, place: &Place, event: Event) {
+        match event {
+            Event::Notice(notice) if self.global.verbose > 0 => self.notices.take(notice),
+            Event::Notice(_) | Event::Arrived { .. } | Event::Done(_) => {}
+            Event::Trouble(trouble) => self.trouble(place, &trouble),
+        }
+    }
+
+    fn trouble(&mut self, place: &Place, trouble: &Trouble) {
+        let text = trouble.to_string();
+        if self.troubles.insert(place.clone(), text.clone()) != Some(text) {
+            mailboxes::trouble(trouble, self.colours);
+        }
+    }
+
+    fn report(&mut self, (account, folder): &Place, report: Report) {
+        match report {
+            Report::Database(error) => self.database(&error),
+            Report::Passed { counts, well } => {
+                if well {
+                    self.database = None;
+                    let place = (account.clone(), folder.clone());
+                    if self.troubles.remove(&place).is_some() {
+                        self.say(&format!("{account}, folder {folder}: works again"));
+                    }
+                }
+                if counts.messages > 0 {
+                    self.say(&format!("{account}, folder {folder}: {}", brief(&counts)));
+                }
+            }
+        }
+    }
+
+    fn database(&mut self, error: &store::Error) {
+        let text = error.to_string();
+        if self.database.as_ref() != Some(&text) {
+            failure::error(
+                &text,
+                error.hint().as_deref(),
+                &mut io::stderr(),
+                self.colours,
+            );
+            self.database = Some(text);
+        }
+    }
+
+    fn say(&self, text: &str) {
+        if !self.global.quiet {
+            failure::note(text, &mut io::stderr());
+        }
+    }
+}
+
+/// What a pass brought, in a line.
+fn brief(counts: &Counts) -> String {
+    summary::told(counts, 0)
+        .lines()
+        .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        .collect::<Vec<_>>()
+        .join("; ")
+}
+
+/// Tells the service manager, where there is one.
+fn notify(states: &[NotifyState<'_>]) {
+    // Without one, nobody is there to hear it.
+    let _ = sd_notify::notify(states);
+}
