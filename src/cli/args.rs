@@ -156,6 +156,14 @@ Example:
   postwatch db backup /var/backups/postwatch.db"
     )]
     Db(Db),
+    /// Write a configuration to begin with, every setting explained
+    ///
+    /// Writes to the file that --config names, else to $POSTWATCH_CONFIG, else to ./postwatch.toml.
+    /// Only its owner can read it. A file that is there is never overwritten.
+    #[command(after_help = "\
+Example:
+  postwatch init --config /etc/postwatch/postwatch.toml")]
+    Init,
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -3,7 +3,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::{ExitCode, failure};
 use crate::config::{self, Config, Environment, Imap};
@@ -139,14 +139,10 @@ pub(super) fn print(findings: &Findings, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// Remembers that these findings were told.
-pub(super) fn told(store: &Mutex<Store>, findings: Findings) -> Result<(), store::Error> {
-    let marks = Marks {
+pub(super) fn told(store: &mut Store, findings: Findings) -> Result<(), store::Error> {
+    store.told(&Marks {
         report: findings.report,
         quarantine: findings.quarantine,
         pending: findings.pending,
-    };
-    store
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .told(&marks)
+    })
 }

@@ -11,6 +11,7 @@ mod db;
 mod export;
 mod failure;
 mod ingest;
+mod init;
 mod mailboxes;
 mod man;
 mod parse;
@@ -74,6 +75,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Completions { shell } => completions::run(*shell, out)?,
         Command::Man => man::run(out)?,
+        Command::Init => init::run(global, out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),

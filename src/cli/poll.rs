@@ -55,22 +55,16 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     };
     let polled = reader.poll(&mut clients);
     screen.end();
-    // What is committed was found, also where the pass ended in an error.
+    // Where the pass ended in an error of the database, a later one tells what it found.
+    let polled = polled?;
     let findings = mailboxes::findings(&config.database)?;
-    let polled = match polled {
-        Ok(polled) => polled,
-        Err(error) => {
-            mailboxes::print(&findings, out)?;
-            mailboxes::told(&store, findings).ok();
-            return Err(error.into());
-        }
-    };
     if screen.shows && polled.counts.messages > 0 {
         let text = summary::told(&polled.counts, screen.problems());
         io::stderr().write_all(text.as_bytes())?;
     }
     let code = said(&polled, &findings, args, out)?;
-    mailboxes::told(&store, findings)?;
+    let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
+    mailboxes::told(&mut store, findings)?;
     Ok(code)
 }
 

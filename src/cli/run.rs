@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -19,6 +20,7 @@ use crate::config::{Config, Environment, Imap};
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{self, Access, Lock, Store};
 use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
+use crate::query::Findings;
 
 /// How long the watchers may take to end, before the process ends without them. Whatever they are at
 /// is as if a power cut had met it.
@@ -159,6 +161,14 @@ impl Generation<'_> {
                 watchers += 1;
             }
         }
+        let mut teller = Teller {
+            // A connection of its own: the main thread hears signals, and never waits for a watcher.
+            store: database::store(self.config, self.environment, Access::Existing)?,
+            database: self.config.database.clone(),
+            colours: self.colours,
+            printed: None,
+        };
+        mailboxes::be_patient(&mut teller.store, self.colours, |_| false)?;
         let mut log = Log {
             global: self.global,
             colours: self.colours,
@@ -167,7 +177,7 @@ impl Generation<'_> {
             database: None,
         };
         // What an earlier pass found and could not tell.
-        self.tell_findings(&shared, &mut log, out)?;
+        teller.tell(out)?;
         notify(&[NotifyState::Ready]);
         let watchdog = sd_notify::watchdog_enabled();
         let tick = watchdog.map_or(TICK, |every| (every / 3).min(TICK));
@@ -188,11 +198,11 @@ impl Generation<'_> {
                 }
                 Ok(Word::Report(place, report)) => {
                     log.report(&place, report);
-                    self.tell_findings(&shared, &mut log, out)?;
+                    teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
                 Ok(Word::Ended) => watchers -= 1,
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => teller.tell(out)?,
             }
         };
         stop.request();
@@ -202,7 +212,7 @@ impl Generation<'_> {
                 Ok(Word::Ended) => watchers -= 1,
                 Ok(Word::Report(place, report)) => {
                     log.report(&place, report);
-                    self.tell_findings(&shared, &mut log, out)?;
+                    teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
                 Ok(Word::Signal(SIGHUP)) => {}
@@ -239,25 +249,37 @@ impl Generation<'_> {
             drop(words.send(Word::Ended));
         });
     }
+}
 
+/// Tells what was found.
+struct Teller {
+    store: Store,
+    database: PathBuf,
+    colours: bool,
+    /// What is printed already; the database could not be told so yet.
+    printed: Option<Findings>,
+}
+
+impl Teller {
     /// Prints what was found and not told. Where the database cannot say so now, the next time does.
-    fn tell_findings(
-        &self,
-        shared: &Shared,
-        log: &mut Log<'_>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<()> {
-        match mailboxes::findings(&self.config.database) {
-            Ok(findings) if findings.list.is_empty() => {}
-            Ok(findings) => {
-                mailboxes::print(&findings, out)?;
-                if let Err(error) = mailboxes::told(&shared.store, findings) {
-                    log.database(&error);
+    fn tell(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        if self.printed.is_none() {
+            match mailboxes::findings(&self.database) {
+                Ok(findings) if findings.list.is_empty() => {}
+                Ok(findings) => {
+                    mailboxes::print(&findings, out)?;
+                    self.printed = Some(findings);
+                }
+                Err(error) => {
+                    failure::report(&error, &mut io::stderr(), self.colours);
                 }
             }
-            Err(error) => {
-                failure::report(&error, &mut io::stderr(), self.colours);
-            }
+        }
+        // An error leaves it to the next time, and nothing is told twice meanwhile.
+        if let Some(findings) = &self.printed
+            && mailboxes::told(&mut self.store, findings.clone()).is_ok()
+        {
+            self.printed = None;
         }
         Ok(())
     }

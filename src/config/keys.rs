@@ -233,3 +233,21 @@ fn nearest(keys: &'static Keys, name: &str) -> Option<String> {
         .filter(|(distance, key)| distance * 2 <= key.chars().count().max(name.chars().count()))
         .map(|(_, key)| key)
 }
+
+/// Every key by its full name; a secret in all its forms.
+#[cfg(test)]
+pub(super) fn all() -> Vec<Vec<String>> {
+    fn walk(keys: &Keys, section: &str, into: &mut Vec<Vec<String>>) {
+        for (key, known) in keys {
+            let key = keyed(section, key);
+            match known {
+                Value => into.push(vec![key]),
+                Secret => into.push(FORMS.map(|form| format!("{key}{form}")).to_vec()),
+                Table(inner) | Tables(inner) => walk(inner, &key, into),
+            }
+        }
+    }
+    let mut all = Vec::new();
+    walk(TOP, "", &mut all);
+    all
+}

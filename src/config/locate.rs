@@ -64,9 +64,7 @@ pub(super) fn find(
     arguments: &Arguments,
     environment: &Environment,
 ) -> Result<Option<Found>, Error> {
-    let named = arguments.config.clone();
-    let named = named.or_else(|| environment.var("POSTWATCH_CONFIG").map(PathBuf::from));
-    if let Some(path) = named {
+    if let Some(path) = named(arguments, environment) {
         let (file, meta) = open(&path).map_err(|error| Error::read(&path, error))?;
         return read(path, file, &meta).map(Some);
     }
@@ -85,6 +83,17 @@ pub(super) fn find(
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Error::read(&system, error)),
     }
+}
+
+/// Where a new configuration file belongs.
+pub fn new_file(arguments: &Arguments, environment: &Environment) -> PathBuf {
+    named(arguments, environment).unwrap_or_else(|| environment.dir.join(NAME))
+}
+
+/// The configuration file that the command line or the environment names.
+fn named(arguments: &Arguments, environment: &Environment) -> Option<PathBuf> {
+    let named = arguments.config.clone();
+    named.or_else(|| environment.var("POSTWATCH_CONFIG").map(PathBuf::from))
 }
 
 /// The database that the command line or the environment names.

@@ -10,6 +10,7 @@ mod keys;
 mod locate;
 mod login;
 mod secret;
+mod template;
 
 use std::fmt;
 use std::io;
@@ -21,9 +22,10 @@ use crate::message::{self, Options};
 
 use document::{Document, Section};
 pub use imap::Imap;
-pub use locate::{Arguments, Environment};
+pub use locate::{Arguments, Environment, new_file};
 pub use login::{Login, OAuth};
 pub use secret::{Secret, SecretSource};
+pub use template::create;
 
 /// The database where nothing names one.
 const DATABASE: &str = "postwatch.db";
@@ -308,6 +310,14 @@ pub enum Error {
         path: PathBuf,
         /// Why.
         error: io::Error,
+    },
+    /// No file can be written.
+    #[error("{}: not written: {what}", path.display())]
+    Create {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        what: String,
     },
     /// A file was found in the current directory that others may have written.
     #[error("{}: not read: {why}", path.display())]

@@ -6,6 +6,7 @@ use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use super::*;
 
 mod mailbox;
+mod template;
 
 /// Directories to look for a configuration in.
 struct Place {

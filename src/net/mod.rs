@@ -3,6 +3,7 @@
 //! Everything blocks, has a time-out and a cap on what the other side may send, and can be told to
 //! stop. Nothing here knows a protocol of mail, the configuration or the store.
 
+pub mod http;
 pub mod oauth;
 mod stop;
 mod stream;

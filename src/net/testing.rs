@@ -1,6 +1,6 @@
 //! Servers on the loopback interface, and certificates for them.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -28,6 +28,51 @@ pub(super) fn server<T: Send + 'static>(
         let (socket, _) = listener.accept().unwrap();
         socket.set_read_timeout(Some(LONG)).unwrap();
         serve(socket)
+    });
+    (port, serving)
+}
+
+/// The lines of a request's header, lower case, and its form.
+pub(super) fn request(from: impl Read) -> Vec<String> {
+    let mut from = BufReader::new(from);
+    let (mut lines, mut length) = (Vec::new(), 0);
+    loop {
+        let mut line = String::new();
+        from.read_line(&mut line).unwrap();
+        let line = line.trim_end().to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    let mut form = vec![0; length];
+    from.read_exact(&mut form).unwrap();
+    lines.push(String::from_utf8(form).unwrap());
+    lines
+}
+
+/// A server that gives these answers (a status and a body), each to a request of its own, and then is
+/// gone; its port, and the paths and forms that it was sent.
+pub(super) fn provider(answers: Vec<(u16, String)>) -> (u16, JoinHandle<Vec<(String, String)>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = thread::spawn(move || {
+        let answer = |(status, body): (u16, String)| {
+            let (mut socket, _) = listener.accept().unwrap();
+            let lines = request(&mut socket);
+            let length = body.len();
+            write!(
+                socket,
+                "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}"
+            )
+            .unwrap();
+            let path = lines[0].split(' ').nth(1).unwrap().to_owned();
+            (path, lines.last().unwrap().clone())
+        };
+        answers.into_iter().map(answer).collect()
     });
     (port, serving)
 }

@@ -209,7 +209,7 @@ impl World {
             after: After::Move,
             move_to: "Processed".to_owned(),
             unreadable_to: Some("Unreadable".to_owned()),
-            cycle_timeout: Duration::from_secs(60),
+            cycle_timeout: Duration::from_mins(1),
         };
         let connection = Connection(Arc::clone(&self.post), String::new());
         let open = move || Ok(Box::new(connection.clone()) as Box<dyn Session>);

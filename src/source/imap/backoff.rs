@@ -20,7 +20,7 @@ impl Backoff {
     pub(super) fn delay(self, failures: u32) -> Duration {
         let step = self.base.saturating_mul(1 << failures.min(DOUBLINGS));
         let [share, ..] = RandomState::new().build_hasher().finish().to_le_bytes();
-        step / 2 + step.saturating_mul(share.into()) / u8::MAX.into()
+        step / 2 + step.saturating_mul(share.into()) / u32::from(u8::MAX)
     }
 }
 

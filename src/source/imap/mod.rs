@@ -7,7 +7,17 @@
 
 mod backoff;
 mod batch;
+mod channel;
 mod client;
+mod connect;
+mod cursor;
+mod frames;
+mod login;
+mod reply;
+mod session;
+mod uids;
+mod utf7;
+mod wire;
 
 use std::time::{Duration, Instant};
 
@@ -15,6 +25,7 @@ use crate::net::{self, Endpoint};
 
 pub use batch::batches;
 pub use client::{Client, Open};
+pub use connect::connect;
 
 /// An account, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
