@@ -100,7 +100,7 @@ impl Dovecot {
             .unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o755)).unwrap();
         certificates(dir.path());
-        fs::write(dir.path().join("passwd"), "").unwrap();
+        fs::create_dir(dir.path().join("passwd")).unwrap();
         fs::create_dir(dir.path().join("mail")).unwrap();
         own(&dir.path().join("mail"));
         let mut this = Self {
@@ -192,11 +192,9 @@ impl Dovecot {
     /// A new mailbox, empty.
     pub(crate) fn mailbox(&self, name: &str) -> Mailbox {
         let user = format!("{name}@example.org");
-        let mut passwd = fs::OpenOptions::new()
-            .append(true)
-            .open(self.path("passwd"))
-            .unwrap();
-        writeln!(passwd, "{user}:{{PLAIN}}{PASSWORD}").unwrap();
+        // A file each: Dovecot does not notice two changes of one file in the same second.
+        let passwd = format!("{user}:{{PLAIN}}{PASSWORD}\n");
+        fs::write(self.path("passwd").join(&user), passwd).unwrap();
         let home = self.path("mail").join(&user);
         fs::create_dir(&home).unwrap();
         own(&home);
@@ -299,7 +297,7 @@ impl Dovecot {
                  ssl_key = <{dir}/key.pem\n\
                  mail_location = maildir:~/Maildir\n\
                  passdb {{\n  driver = passwd-file\n  mechanisms = plain login\n  \
-                 args = {dir}/passwd\n}}\n\
+                 args = {dir}/passwd/%u\n}}\n\
                  passdb {{\n  driver = oauth2\n  mechanisms = xoauth2 oauthbearer\n  \
                  args = {dir}/oauth2.conf\n}}\n\
                  userdb {{\n  driver = static\n  \
@@ -315,7 +313,7 @@ impl Dovecot {
              ssl_server_key_file = {dir}/key.pem\n\
              mail_driver = maildir\n\
              mail_path = ~/Maildir\n\
-             passdb passwd-file {{\n  passwd_file_path = {dir}/passwd\n}}\n\
+             passdb passwd-file {{\n  passwd_file_path = {dir}/passwd/%{{user}}\n}}\n\
              oauth2 {{\n{introspection}}}\n\
              userdb static {{\n  fields {{\n    uid = {uid}\n    gid = {gid}\n    \
              home = {dir}/mail/%{{user}}\n  }}\n}}\n"
