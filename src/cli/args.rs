@@ -127,6 +127,14 @@ Example:
   postwatch config check"
     )]
     Config(Config),
+    /// Mailboxes: sign in to one
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch imap login reports"
+    )]
+    Imap(Imap),
     /// Summarize what the database holds
     #[command(after_help = "\
 Examples:
@@ -271,6 +279,34 @@ pub(crate) enum Config {
     /// Changes nothing.
     #[command(after_help = "Example:\n  postwatch config check")]
     Check,
+}
+
+/// `imap`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Imap {
+    /// Sign in to a mailbox that has `oauth2` in its [[imap]]
+    ///
+    /// Needed once, and again when a login fails because the provider has taken the sign-in back.
+    /// Says which page to open and what to enter there, waits for it, and keeps the tokens in the
+    /// `state_file` of the section.
+    #[command(after_help = "\
+Examples:
+  postwatch imap login reports
+  postwatch imap login reports --browser")]
+    Login(Login),
+}
+
+/// `imap login`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Login {
+    /// The name of the mailbox in the configuration
+    pub(crate) name: String,
+    /// Enter a code in a browser on any machine [default where the provider has it]
+    #[arg(long)]
+    pub(crate) device: bool,
+    /// Open the page in a browser on this machine
+    #[arg(long, conflicts_with = "device")]
+    pub(crate) browser: bool,
 }
 
 /// `parse`.

@@ -10,6 +10,9 @@ use crate::pipeline::imap::After;
 use crate::pipeline::net::{Security, Stop};
 use crate::pipeline::{self, Contents, Error, Survey, Trouble};
 
+/// Most folders of a server that are listed.
+const FOLDERS: usize = 40;
+
 pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let environment = Arc::new(Environment::of_process());
     let mut config = configuration(global, &environment)?;
@@ -85,14 +88,24 @@ fn found(
         .capabilities
         .iter()
         .any(|capability| capability.eq_ignore_ascii_case("IDLE"));
+    let mut there = survey.there;
+    let more = there.len().saturating_sub(FOLDERS);
+    there.truncate(FOLDERS);
+    let there = inert(&there.join(", ")).into_owned();
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    writeln!(out, "  folders      {there}{more}")?;
     let mut failed = None;
     for folder in survey.folders {
         match folder.found {
-            Ok(contents) => writeln!(out, "  folder       {}: {}", folder.name, words(contents))?,
+            Ok(contents) => writeln!(out, "  reads        {}: {}", folder.name, words(contents))?,
             Err(error) => {
                 writeln!(
                     out,
-                    "  folder       {}: {}",
+                    "  reads        {}: {}",
                     folder.name,
                     inert(&error.what)
                 )?;
@@ -106,16 +119,13 @@ fn found(
         After::Move => "move",
         After::Delete => "delete",
     };
-    let after = mailboxes::after(account.after, survey.after.as_ref());
+    let after = mailboxes::planned(survey.after.as_ref());
     writeln!(
         out,
-        "  after        {setting}: mail whose reports are stored {after}"
+        "  after        {setting}: mail whose reports are stored is {after}"
     )?;
-    let unreadable = mailboxes::unreadable(survey.unreadable.as_ref());
-    writeln!(
-        out,
-        "  unreadable   {unreadable}, and is kept in quarantine"
-    )?;
+    let unreadable = mailboxes::planned(survey.unreadable.as_ref());
+    writeln!(out, "  unreadable   {unreadable}; kept whole in quarantine")?;
     let run = if idle {
         "is told of new mail by the server (IDLE)".to_owned()
     } else {

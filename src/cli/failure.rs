@@ -121,9 +121,12 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
 fn hint(error: &config::Error) -> Option<&'static str> {
     match error {
         config::Error::NotOurs { .. } => Some("name it with --config where you trust it"),
-        config::Error::NoMailbox { .. } => {
+        config::Error::NoMailbox { path: None } => {
             Some("postwatch init writes a configuration that explains itself")
         }
+        config::Error::NoMailbox { path: Some(_) } => Some(
+            "say there which mailbox is polled; postwatch init --config example.toml writes an example",
+        ),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::{ExitCode, failure};
 use crate::config::{self, Config, Environment, Imap};
 use crate::output::inert;
-use crate::pipeline::imap::{self, After, Client, ErrorKind, Means};
+use crate::pipeline::imap::{self, Client, ErrorKind, Means};
 use crate::pipeline::net::{self, Stop};
 use crate::pipeline::store::{self, Marks, Store, Waiting};
 use crate::pipeline::{self, Planned, Trouble};
@@ -76,8 +76,8 @@ pub(super) fn hint(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::NoTls => "security = \"tls\" uses the port for TLS, mostly 993",
         ErrorKind::Busy => "the server asks for patience: the next pass tries again",
         ErrorKind::Network(net::ErrorKind::Certificate) => {
-            "where the server has a certificate of your own authority, name it with ca_file; host has \
-             to be the name in the certificate"
+            "host has to be the name in the server's certificate, security what it speaks on that \
+             port; an authority of your own is named with ca_file"
         }
         ErrorKind::Network(net::ErrorKind::CaFile) => {
             "ca_file in [[imap]] is a file of PEM certificates"
@@ -94,28 +94,18 @@ pub(super) fn hint(kind: ErrorKind) -> Option<&'static str> {
     })
 }
 
-/// What becomes of mail that was read, in words.
-pub(super) fn after(after: After, planned: Option<&Planned>) -> String {
-    match (after, planned) {
-        (After::Seen, Some(_)) => "flagged \\Seen".to_owned(),
-        (_, Some(planned)) => done(planned),
-        (_, None) => "stays as it is".to_owned(),
-    }
-}
-
-/// What becomes of mail that could not be read, in words.
-pub(super) fn unreadable(planned: Option<&Planned>) -> String {
-    planned.map_or_else(|| "stays as it is".to_owned(), done)
-}
-
-fn done(planned: &Planned) -> String {
-    const NO_UIDPLUS: &str = "the server has no UIDPLUS: messages are only flagged \\Deleted, and \
-                              expunging them is left to the server or to you";
+/// What becomes of mail, in words.
+pub(super) fn planned(planned: Option<&Planned>) -> String {
+    const NO_UIDPLUS: &str = "only flagged \\Deleted, because the server has no UIDPLUS: expunging is left \
+                              to the server or to you";
+    let Some(planned) = planned else {
+        return "left as it is".to_owned();
+    };
     let mut text = match &planned.means {
         Means::Flag => "flagged \\Seen".to_owned(),
         Means::Move(folder) => format!("moved to {folder}"),
         Means::CopyExpunge(folder) => format!("copied to {folder} and deleted (no MOVE)"),
-        Means::CopyFlag(folder) => format!("copied to {folder}; {NO_UIDPLUS}"),
+        Means::CopyFlag(folder) => format!("copied to {folder}, and {NO_UIDPLUS}"),
         Means::Expunge => "deleted".to_owned(),
         Means::Deleted => NO_UIDPLUS.to_owned(),
     };

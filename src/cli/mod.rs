@@ -10,6 +10,7 @@ mod database;
 mod db;
 mod export;
 mod failure;
+mod imap;
 mod ingest;
 mod init;
 mod mailboxes;
@@ -81,6 +82,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
         Command::Config(args::Config::Check) => return check::run(global, out),
+        Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),

@@ -150,14 +150,14 @@ fn dry_run(
                 }
             }
         }
-        let after = mailboxes::after(account.after, survey.after.as_ref());
-        let unreadable = mailboxes::unreadable(survey.unreadable.as_ref());
+        let after = mailboxes::planned(survey.after.as_ref());
+        let unreadable = mailboxes::planned(survey.unreadable.as_ref());
         writeln!(out, "  mail whose reports are stored: {after}")?;
         writeln!(
             out,
-            "  mail that cannot be read: {unreadable}, and is kept in quarantine"
+            "  mail that cannot be read: {unreadable}; kept whole in quarantine"
         )?;
-        writeln!(out, "  mail without a report: stays as it is")?;
+        writeln!(out, "  mail without a report: left as it is")?;
     }
     Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
 }

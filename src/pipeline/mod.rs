@@ -3,10 +3,11 @@
 //! `fan` spreads messages over threads and brings the results back in order; `ingest` stores them,
 //! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Of mailboxes,
 //! `pass` is one pass over one folder, `poll` one over all, `service` watches them, `survey` looks without a change, `probe` tries a
-//! message in a process of its own. Nothing here parses a report or prints.
+//! message in a process of its own, `credentials` has what proves who logs in. Nothing here parses a report or prints.
 
 mod accounts;
 mod counts;
+mod credentials;
 mod fan;
 mod fault;
 mod ingest;
@@ -21,6 +22,7 @@ mod survey;
 
 pub use accounts::client;
 pub use counts::{Counts, Stored};
+pub use credentials::{credentials, sign_in};
 pub use ingest::{Ingest, Notice, ingest};
 pub use input::Input;
 pub use parse::parse;

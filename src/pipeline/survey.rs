@@ -11,7 +11,9 @@ use crate::store::{self, State};
 pub struct Survey {
     /// What the server announced.
     pub capabilities: Vec<String>,
-    /// Its folders, as they are configured.
+    /// All folders that are there, by name.
+    pub there: Vec<String>,
+    /// Those that are configured.
     pub folders: Vec<Folder>,
     /// What would be done with mail that was read; `None`: nothing.
     pub after: Option<Planned>,
@@ -87,6 +89,7 @@ fn look(client: &mut Client, database: &Path, limit: u64) -> Result<Survey, supe
     }
     Ok(Survey {
         capabilities: client.capabilities()?,
+        there: client.folders()?,
         after: planned(client, after(&account))?,
         unreadable: planned(client, after_unreadable(&account))?,
         folders,

@@ -188,14 +188,70 @@ const QUARANTINED: &str = "
      WHERE q.id > ?1 AND q.report IS NULL AND w.origin LIKE 'imap:%'
      ORDER BY q.id";
 
+// A reason is told once as long as there is a message that waits for it.
 const WAITING: &str = "
-    SELECT 1, 'imap:' || b.account || '/' || b.folder || '/' || b.uid_validity || '/' || p.uid
-              || ': ' || coalesce(p.reason, 'it cannot be stored now')
+    SELECT count(*) AS n,
+           count(*) || ' x in imap:' || b.account || '/' || b.folder || ': '
+           || coalesce(p.reason, 'it cannot be stored now')
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
-     WHERE ?1 = 0 AND p.state = 3 AND p.told = 0 ORDER BY p.mailbox, p.uid";
+     WHERE ?1 = 0 AND p.state = 3 AND p.told = 0
+       AND NOT EXISTS (SELECT 1 FROM pending o WHERE o.mailbox = p.mailbox AND o.state = 3
+                          AND o.told = 1 AND o.reason IS p.reason)
+     GROUP BY p.mailbox, p.reason ORDER BY n DESC, p.mailbox";
 
 const OVERSIZED: &str = "
     SELECT 1, 'imap:' || b.account || '/' || b.folder || '/' || b.uid_validity || '/' || p.uid
               || ': ' || p.bytes || ' bytes, more than limits.message; it stays in the mailbox'
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
      WHERE ?1 = 0 AND p.state = 4 AND p.told = 0 ORDER BY p.mailbox, p.uid";
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::store::{Access, Marks, Settings, Store, open_reading};
+
+    fn words(path: &Path) -> Vec<(&'static str, u64, String)> {
+        let conn = open_reading(path).unwrap();
+        let list = findings(&conn).unwrap().list;
+        list.into_iter()
+            .map(|finding| (finding.kind.word(), finding.count, finding.text))
+            .collect()
+    }
+
+    #[test]
+    fn a_reason_to_wait_is_told_once_while_it_lasts_and_again_when_it_is_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let mut store = Store::open(&path, Access::Create, Settings::default()).unwrap();
+        let mailbox = store.mailbox("a", "INBOX", 7).unwrap().id;
+        let full = |uid: u32| (uid, "the quarantine is full".to_owned());
+        let told = |store: &mut Store| {
+            let found = findings(&open_reading(&path).unwrap()).unwrap();
+            store
+                .told(&Marks {
+                    report: found.report,
+                    quarantine: found.quarantine,
+                    pending: found.pending,
+                })
+                .unwrap();
+        };
+        let now = chrono::DateTime::UNIX_EPOCH;
+        store.postpone(mailbox, &[full(1), full(2)], now).unwrap();
+        let text = "2 x in imap:a/INBOX: the quarantine is full".to_owned();
+        assert_eq!(words(&path), [("waiting", 2, text)]);
+        told(&mut store);
+        store.postpone(mailbox, &[full(1), full(3)], now).unwrap();
+        assert_eq!(words(&path), []);
+        told(&mut store);
+        store.set_aside(mailbox, &[(4, 99)]).unwrap();
+        let text = "imap:a/INBOX/7/4: 99 bytes, more than limits.message; it stays in the mailbox";
+        assert_eq!(words(&path), [("oversized", 1, text.to_owned())]);
+        told(&mut store);
+        assert_eq!(words(&path), []);
+        store.settled(mailbox, &[1, 2, 3]).unwrap();
+        store.postpone(mailbox, &[full(5)], now).unwrap();
+        assert_eq!(words(&path).len(), 1);
+    }
+}

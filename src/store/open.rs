@@ -288,3 +288,28 @@ pub fn open_reading(path: &Path) -> Result<Connection, Error> {
     conn.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(conn)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `PRAGMA synchronous` as a number.
+    const FULL: i64 = 2;
+
+    #[test]
+    fn a_commit_of_the_writer_has_reached_the_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        // A new file, and one that is there.
+        for _ in 0..2 {
+            let store = Store::open(&path, Access::Create, Settings::default()).unwrap();
+
+            assert_eq!(number(&store.conn, "synchronous").unwrap(), FULL);
+            let journal: String = store
+                .conn
+                .pragma_query_value(None, "journal_mode", |row| row.get(0))
+                .unwrap();
+            assert_eq!(journal, "wal");
+        }
+    }
+}

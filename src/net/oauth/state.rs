@@ -1,7 +1,7 @@
 //! The file that keeps the tokens of a user: JSON, 0600, replaced as a whole.
 //!
 //! A provider may give a new refresh token with every access token and forget the old one. So a
-//! lock beside the file lets one process at a time renew, the new tokens are on the disk before one
+//! lock on its directory lets one process at a time renew, the new tokens are on the disk before one
 //! of them is used, and it is known before they are asked for that they can be put there.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -141,11 +141,12 @@ fn failed(path: &Path, error: &io::Error) -> Error {
     Error::new(kind, format!("{}: {error}", path.display()))
 }
 
-/// A path beside another.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
+/// Where a file is.
+fn dir(path: &Path) -> &Path {
+    match path.parent() {
+        Some(dir) if dir != Path::new("") => dir,
+        _ => Path::new("."),
+    }
 }
 
 /// The right to change the file.
@@ -157,12 +158,11 @@ pub(super) struct Locked<'a> {
 
 /// Waits for the right to change the file.
 pub(super) fn lock<'a>(path: &'a Path, stop: &Stop) -> Result<Locked<'a>, Error> {
-    // Not the file itself: that is replaced.
-    let beside = beside(path, ".lock");
-    let fail = |error: &io::Error| failed(&beside, error);
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    let lock = open(&mut options, OFlags::empty(), &beside).map_err(|error| fail(&error))?;
+    // Not the file itself: that is replaced. Nor one beside it: whoever signs in may not be who
+    // renews.
+    let dir = dir(path);
+    let fail = |error: &io::Error| failed(dir, error);
+    let lock = File::open(dir).map_err(|error| fail(&error))?;
     let until = Instant::now() + PATIENCE;
     loop {
         match lock.try_lock() {
@@ -174,7 +174,7 @@ pub(super) fn lock<'a>(path: &'a Path, stop: &Stop) -> Result<Locked<'a>, Error>
             return Err(Error::stopped());
         }
         if Instant::now() >= until {
-            let what = format!("{}: another process holds it", beside.display());
+            let what = format!("{}: another process is renewing it", path.display());
             return Err(Error::new(ErrorKind::Busy, what));
         }
     }
@@ -187,7 +187,9 @@ impl<'a> Locked<'a> {
         if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink()) {
             return Err(failed(path, &io::Error::other("it is a symbolic link")));
         }
-        let new = beside(path, ".new");
+        let mut new = path.as_os_str().to_owned();
+        new.push(".new");
+        let new = PathBuf::from(new);
         // Of a process that was ended in the middle; nobody else is at it now.
         let _ = fs::remove_file(&new);
         let mut options = OpenOptions::new();
@@ -211,15 +213,11 @@ impl Slot<'_> {
     /// Replaces the file; when this returns, a power cut does not undo it.
     pub(super) fn fill(mut self, state: &State) -> Result<(), Error> {
         let path = self.locked.path;
-        let dir = match path.parent() {
-            Some(dir) if dir != Path::new("") => dir,
-            _ => Path::new("."),
-        };
         self.file
             .write_all(state.json().as_bytes())
             .and_then(|()| self.file.sync_all())
             .and_then(|()| fs::rename(&self.new, path))
-            .and_then(|()| File::open(dir)?.sync_all())
+            .and_then(|()| File::open(dir(path))?.sync_all())
             .map_err(|error| failed(path, &error))
     }
 }

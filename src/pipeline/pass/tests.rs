@@ -143,6 +143,10 @@ impl Session for Connection {
         })
     }
 
+    fn folders(&mut self) -> Result<Vec<String>, ImapError> {
+        self.call(|post, _| Ok(post.folders.keys().cloned().collect()))
+    }
+
     fn has_folder(&mut self, folder: &str) -> Result<bool, ImapError> {
         self.call(|post, _| Ok(post.folders.contains_key(folder)))
     }

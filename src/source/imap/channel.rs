@@ -78,8 +78,6 @@ pub(super) struct Reply {
     pub(super) capabilities: Option<Vec<String>>,
     /// What the names of the user's folders begin with.
     pub(super) namespace: Option<String>,
-    /// How many responses were not understood.
-    pub(super) dropped: u64,
 }
 
 /// The responses of one connection.
@@ -309,8 +307,8 @@ impl Channel {
                 let what = format!("the server sends what is not understood: {line}");
                 return Err(self.fail(ErrorKind::Protocol, &what));
             }
-            Response::Other => self.reply.dropped += 1,
-            Response::Continue(_) | Response::Search(_) | Response::List(_) => {}
+            // Extensions, and what is not wanted now.
+            Response::Continue(_) | Response::Search(_) | Response::List(_) | Response::Other => {}
         }
         Ok(response)
     }

@@ -265,6 +265,11 @@ impl Client {
         })
     }
 
+    /// The folders that are there, by name.
+    pub fn folders(&mut self) -> Result<Vec<String>, Error> {
+        self.on_server(|session| session.folders())
+    }
+
     /// Whether a folder is there.
     pub fn has_folder(&mut self, folder: &str) -> Result<bool, Error> {
         self.on_server(|session| session.has_folder(folder))

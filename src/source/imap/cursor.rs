@@ -99,13 +99,12 @@ impl Cursor {
         loop {
             match self.peek() {
                 Some(b' ' | b'(' | b')') if !inside => break,
-                Some(b'"') if inside => _ = self.string()?,
+                Some(b'"') | None if inside => _ = self.string()?,
                 Some(byte) => {
                     inside = byte == b'[' || (inside && byte != b']');
                     name.push(byte.to_ascii_uppercase());
                     self.at += 1;
                 }
-                None if inside => _ = self.string()?,
                 None => break,
             }
         }

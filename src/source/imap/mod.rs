@@ -185,6 +185,8 @@ pub trait Session: Send {
     fn means(&mut self, action: &Action) -> Result<Means, Error>;
     /// Does it, for these messages of the selected folder; those that are gone are none's concern.
     fn act(&mut self, uids: &[u32], means: &Means) -> Result<(), Error>;
+    /// The folders that are there and can hold messages, by name.
+    fn folders(&mut self) -> Result<Vec<String>, Error>;
     /// Whether a folder is there.
     fn has_folder(&mut self, folder: &str) -> Result<bool, Error>;
     /// Creates a folder and subscribes to it.

@@ -1,13 +1,13 @@
 //! The commands of one connection: [`Session`] over the `imap` crate.
 //!
 //! The crate speaks: it numbers commands, logs in, waits for the end of a command, idles. What a
-//! server answers is read by [`Channel`](super::channel::Channel), behind the crate's back.
+//! server answers is read by [`Channel`], behind the crate's back.
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::channel::{Reply, Wanted};
+use super::channel::{Channel, Reply, Wanted};
 use super::login::announces;
 use super::reply::{Body, Said};
 use super::uids::{Set, sets};
@@ -20,6 +20,8 @@ const NAME: usize = 1_000;
 const LEAVE: Duration = Duration::from_secs(3);
 /// What a message may have beside its announced size: lines of its response, and what a server adds.
 const SLACK: u64 = 16 << 10;
+/// What else a server may have to tell while it sends messages: flags of thousands of others.
+const NEWS: u64 = 4 << 20;
 
 /// One connection, after login.
 pub(super) struct Connection {
@@ -136,14 +138,26 @@ impl Connection {
 
     /// How many bytes the bodies of these messages may come to.
     fn budget(&self, set: &Set, most: u64) -> u64 {
-        let announced = set.uids.iter().map(|uid| match self.sizes.get(uid) {
-            // A server may count the ends of lines otherwise.
-            Some(size) if *size > 0 => size.saturating_add(size / 8).min(most),
-            _ => most,
-        });
-        announced.fold(most.saturating_add(1 << 20), |sum, size| {
-            sum.saturating_add(size).saturating_add(SLACK)
-        })
+        let (mut announced, mut unknown) = (0_u64, 0_u64);
+        for uid in &set.uids {
+            match self.sizes.get(uid) {
+                // A server may count the ends of lines otherwise.
+                Some(&size) if size > 0 => {
+                    announced = announced.saturating_add(size.saturating_add(size / 8).min(most));
+                }
+                _ => unknown = unknown.saturating_add(most),
+            }
+        }
+        // Whose sizes were asked on an earlier connection are of no size at all here; they are not
+        // all as large as the largest may be. Who is wrong about that fetches them one by one.
+        let unknown = unknown.min(most.saturating_mul(2));
+        let slack = SLACK
+            .saturating_mul(set.uids.len() as u64)
+            .saturating_add(NEWS);
+        announced
+            .saturating_add(unknown)
+            .saturating_add(slack)
+            .saturating_add(most)
     }
 }
 
@@ -182,14 +196,14 @@ impl Session for Connection {
         let label = format!("SELECT {folder:?}");
         let command = format!("SELECT {}", mailbox(folder)?);
         self.sizes.clear();
-        self.wire.with(|channel| channel.forget());
+        self.wire.with(Channel::forget);
         let selected = self.run(&label, Wanted::End, &command);
         let (reply, _) = selected.map_err(|error| match error.kind {
             ErrorKind::Refused => Error::new(ErrorKind::NoFolder, error.what),
             _ => error,
         })?;
         folder.clone_into(&mut self.folder);
-        self.wire.with(|channel| channel.has_grown());
+        self.wire.with(Channel::has_grown);
         let Some(uid_validity) = reply.uid_validity else {
             let what = "the server does not say UIDVALIDITY";
             return Err(self
@@ -205,7 +219,7 @@ impl Session for Connection {
 
     fn search_from(&mut self, uid: u32) -> Result<Vec<u32>, Error> {
         // What is announced from now on may be too late for this search.
-        self.wire.with(|channel| channel.has_grown());
+        self.wire.with(Channel::has_grown);
         let from = uid.max(1);
         let label = format!("UID SEARCH in {:?}", self.folder);
         let command = format!("UID SEARCH UID {from}:*");
@@ -321,6 +335,15 @@ impl Session for Connection {
         Ok(())
     }
 
+    fn folders(&mut self) -> Result<Vec<String>, Error> {
+        let (reply, _) = self.run("LIST", Wanted::Folders, "LIST \"\" \"*\"")?;
+        let real = reply.folders.into_iter().filter(|one| one.is_real);
+        let mut names: Vec<String> = real.map(|one| one.name).collect();
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
     fn has_folder(&mut self, folder: &str) -> Result<bool, Error> {
         let name = mailbox(folder)?;
         if folder.contains(['%', '*']) {
@@ -370,7 +393,7 @@ impl Session for Connection {
 
     fn idle(&mut self, at_most: Duration) -> Result<Woken, Error> {
         // A message that was announced in an earlier answer is announced no more.
-        if self.wire.with(|channel| channel.has_grown()) {
+        if self.wire.with(Channel::has_grown) {
             return Ok(Woken::Changed);
         }
         self.wire.begin_idle()?;

@@ -342,6 +342,12 @@ impl Session for Mock {
         })
     }
 
+    fn folders(&mut self) -> Result<Vec<String>, Error> {
+        self.call("folders", &[], |world| {
+            world.folders.keys().cloned().collect()
+        })
+    }
+
     fn has_folder(&mut self, folder: &str) -> Result<bool, Error> {
         self.call("has_folder", &[], |world| {
             world.folders.contains_key(folder)
