@@ -131,13 +131,26 @@ impl Dovecot {
         assert!(self.try_start(), "Dovecot does not start:\n{}", self.log());
     }
 
-    /// Ends it, with all its children, and waits until they are gone.
+    /// Ends it at once, with all its children, and returns when they are gone. (Asked to end, it
+    /// would leave those that serve somebody running for a while.)
     pub(crate) fn stop(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;
         };
-        let _ = kill_process(Pid::from_child(&child), Signal::TERM);
+        let master = Pid::from_child(&child);
+        // It must not start others meanwhile.
+        let _ = kill_process(master, Signal::STOP);
+        let children = children(master);
+        for process in std::iter::once(&master).chain(&children) {
+            let _ = kill_process(*process, Signal::KILL);
+        }
         child.wait().unwrap();
+        for process in children {
+            // They are another process's children now, which nobody can wait for.
+            while lives(process) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
     }
 
     fn try_start(&mut self) -> bool {
@@ -328,6 +341,30 @@ impl Drop for Dovecot {
             eprintln!("Dovecot's log:\n{}", self.log());
         }
     }
+}
+
+/// What the kernel says of a process: its state and its parent.
+fn status(process: &str) -> Option<(char, i32)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the name, which may hold anything.
+    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
+    let state = fields.next()?.chars().next()?;
+    Some((state, fields.next()?.parse().ok()?))
+}
+
+fn children(parent: Pid) -> Vec<Pid> {
+    let parent = parent.as_raw_nonzero().get();
+    let entries = fs::read_dir("/proc").unwrap();
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names
+        .filter(|name| status(name).is_some_and(|(_, of)| of == parent))
+        .filter_map(|name| Pid::from_raw(name.parse().ok()?))
+        .collect()
+}
+
+fn lives(process: Pid) -> bool {
+    let process = process.as_raw_nonzero().to_string();
+    status(&process).is_some_and(|(state, _)| state != 'Z')
 }
 
 /// Who owns the mail in a directory of the test's.

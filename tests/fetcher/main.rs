@@ -30,6 +30,7 @@ mod repeated;
 mod service;
 mod storage;
 mod syscalls;
+mod volume;
 mod world;
 
 /// What all the others rely on.
