@@ -91,7 +91,7 @@ impl Frames {
         self.at >= self.chunk.len() && !self.is_inside()
     }
 
-    /// Whether a part of a response has been handed out of the stream.
+    /// Whether a part of a response has arrived, and not all of it.
     pub(super) fn is_inside(&self) -> bool {
         !self.pieces.is_empty() || !self.text.is_empty() || self.literal.is_some()
     }

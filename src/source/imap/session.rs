@@ -148,8 +148,8 @@ impl Connection {
                 _ => unknown = unknown.saturating_add(most),
             }
         }
-        // Whose sizes were asked on an earlier connection are of no size at all here; they are not
-        // all as large as the largest may be. Who is wrong about that fetches them one by one.
+        // Sizes that were asked on an earlier connection are not known here. Not every message is as
+        // large as the largest may be; where that is wrong, the caller fetches them one by one.
         let unknown = unknown.min(most.saturating_mul(2));
         let slack = SLACK
             .saturating_mul(set.uids.len() as u64)
