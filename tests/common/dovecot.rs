@@ -1,32 +1,32 @@
 //! A Dovecot of our own: in a temporary directory, on free loopback ports, with a certificate that
 //! is made for it, as root and as an ordinary user alike. It ends when it is dropped.
-//!
-//! Mailboxes are Maildirs, so that tests put mail into them and look at what became of it without
-//! speaking IMAP themselves.
 
 #![allow(dead_code, reason = "no test needs all of it")]
 
-use std::cell::Cell;
-use std::collections::BTreeMap;
+#[path = "maildir.rs"]
+mod maildir;
+#[path = "tokens.rs"]
+mod tokens;
+
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+pub(crate) use maildir::{Mail, Mailbox, root};
+use maildir::{own, owner};
+use tokens::Tokens;
+
 /// The password of every mailbox.
 pub(crate) const PASSWORD: &str = "correct horse";
-
-/// `nobody`: whose mail it is where root starts Dovecot, which serves no mail of root's.
-const NOBODY: u32 = 65_534;
 
 /// Whether the tests with Dovecot can run; they fail where it is missing, unless that is wanted.
 pub(crate) fn available() -> bool {
@@ -53,11 +53,6 @@ fn command(name: &str) -> Command {
 fn version() -> Option<String> {
     let output = command("dovecot").arg("--version").output().ok()?;
     Some(String::from_utf8(output.stdout).unwrap())
-}
-
-/// True where the tests run as root.
-pub(crate) fn root() -> bool {
-    rustix::process::geteuid().is_root()
 }
 
 /// A port of the loopback interface that is free. It is outside the range from which the kernel
@@ -208,16 +203,7 @@ impl Dovecot {
         // A file each: Dovecot does not notice two changes of one file in the same second.
         let passwd = format!("{user}:{{PLAIN}}{PASSWORD}\n");
         fs::write(self.path("passwd").join(&user), passwd).unwrap();
-        let home = self.path("mail").join(&user);
-        fs::create_dir(&home).unwrap();
-        own(&home);
-        let mailbox = Mailbox {
-            user,
-            maildir: home.join("Maildir"),
-            next: Cell::new(0),
-        };
-        mailbox.create("INBOX");
-        mailbox
+        Mailbox::new(&self.path("mail").join(&user), user)
     }
 
     /// From now on this token opens this mailbox.
@@ -367,22 +353,6 @@ fn lives(process: Pid) -> bool {
     status(&process).is_some_and(|(state, _)| state != 'Z')
 }
 
-/// Who owns the mail in a directory of the test's.
-fn owner(dir: &Path) -> (u32, u32) {
-    if root() {
-        return (NOBODY, NOBODY);
-    }
-    let meta = fs::metadata(dir).unwrap();
-    (meta.uid(), meta.gid())
-}
-
-/// Gives a file to the owner of the mail.
-fn own(path: &Path) {
-    if root() {
-        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
-    }
-}
-
 /// An authority, and a certificate of it for this machine's loopback interface.
 fn certificates(dir: &Path) {
     let mut params = CertificateParams::new(Vec::new()).unwrap();
@@ -398,167 +368,4 @@ fn certificates(dir: &Path) {
     fs::write(dir.join("ca.pem"), authority.pem()).unwrap();
     fs::write(dir.join("cert.pem"), certificate.pem()).unwrap();
     fs::write(dir.join("key.pem"), key.serialize_pem()).unwrap();
-}
-
-/// The endpoint that Dovecot asks whose an access token is.
-struct Tokens {
-    port: u16,
-    /// Tokens, and whom they belong to.
-    known: Arc<Mutex<BTreeMap<String, String>>>,
-}
-
-impl Tokens {
-    fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let known = Arc::new(Mutex::new(BTreeMap::<String, String>::new()));
-        let theirs = Arc::downgrade(&known);
-        std::thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (Ok(stream), Some(known)) = (stream, theirs.upgrade()) else {
-                    return;
-                };
-                // One that goes away in the middle is none.
-                let _ = answer(stream, &known.lock().unwrap());
-            }
-        });
-        Self { port, known }
-    }
-}
-
-impl Drop for Tokens {
-    fn drop(&mut self) {
-        self.known = Arc::default();
-        // The thread wakes, and finds that nobody needs it.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
-    }
-}
-
-fn answer(stream: TcpStream, known: &BTreeMap<String, String>) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream);
-    let mut token = String::new();
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line)? == 0 || line.trim().is_empty() {
-            break;
-        }
-        if let Some(bearer) = line.trim().strip_prefix("Authorization: Bearer ") {
-            bearer.clone_into(&mut token);
-        }
-    }
-    let body = match known.get(&token) {
-        Some(user) => format!("{{\"active\":true,\"username\":\"{user}\"}}"),
-        None => "{\"active\":false}".to_owned(),
-    };
-    write!(
-        reader.get_mut(),
-        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\
-         Connection: close\r\n\r\n{body}",
-        body.len()
-    )
-}
-
-/// A mailbox of a [`Dovecot`]; its folders are Maildirs.
-pub(crate) struct Mailbox {
-    /// Who logs in.
-    pub(crate) user: String,
-    maildir: PathBuf,
-    next: Cell<u64>,
-}
-
-/// A mail in a folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Mail {
-    pub(crate) bytes: Vec<u8>,
-    /// The letters of its flags: `S` seen, `T` deleted.
-    pub(crate) flags: String,
-}
-
-impl Mailbox {
-    /// Where a folder is kept; its name in modified UTF-7.
-    pub(crate) fn folder(&self, name: &str) -> PathBuf {
-        if name == "INBOX" {
-            return self.maildir.clone();
-        }
-        self.maildir.join(format!(".{}", name.replace('/', ".")))
-    }
-
-    /// Creates a folder.
-    pub(crate) fn create(&self, name: &str) {
-        let folder = self.folder(name);
-        for dir in [
-            folder.clone(),
-            folder.join("cur"),
-            folder.join("new"),
-            folder.join("tmp"),
-        ] {
-            fs::create_dir(&dir).unwrap();
-            own(&dir);
-        }
-    }
-
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.folder(name).join("cur").exists()
-    }
-
-    /// The folders that are subscribed to.
-    pub(crate) fn subscribed(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.maildir.join("subscriptions")).unwrap_or_default();
-        // The first line is the format's version, where the format is the newer one.
-        text.lines()
-            .filter(|line| !line.is_empty() && !line.starts_with("V\t"))
-            .map(|line| line.replace(['\t', '.'], "/"))
-            .collect()
-    }
-
-    /// Puts a mail into a folder, as delivery does.
-    pub(crate) fn deliver(&self, folder: &str, mail: &[u8]) {
-        let n = self.next.replace(self.next.get() + 1);
-        let name = format!("{}.P1Q{n}.test.example", 1_700_000_000 + n);
-        let folder = self.folder(folder);
-        let written = folder.join("tmp").join(&name);
-        fs::write(&written, mail).unwrap();
-        own(&written);
-        fs::rename(written, folder.join("new").join(name)).unwrap();
-    }
-
-    /// The mails of a folder, oldest first.
-    pub(crate) fn mails(&self, folder: &str) -> Vec<Mail> {
-        let mut found = BTreeMap::new();
-        for sub in ["new", "cur"] {
-            let Ok(entries) = fs::read_dir(self.folder(folder).join(sub)) else {
-                continue;
-            };
-            for entry in entries {
-                let path = entry.unwrap().path();
-                let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-                let flags = name.split_once(":2,").map_or("", |(_, flags)| flags);
-                let mut bytes = Vec::new();
-                fs::File::open(&path)
-                    .unwrap()
-                    .read_to_end(&mut bytes)
-                    .unwrap();
-                let flags = flags.to_owned();
-                found.insert(name, Mail { bytes, flags });
-            }
-        }
-        found.into_values().collect()
-    }
-
-    /// How many mails there are in a folder.
-    pub(crate) fn count(&self, folder: &str) -> usize {
-        self.mails(folder).len()
-    }
-
-    /// Makes the folder another one in the eyes of IMAP: the mails stay, UIDVALIDITY and UIDs do not.
-    pub(crate) fn renumber(&self, folder: &str) {
-        for name in [
-            "dovecot-uidlist",
-            "dovecot.index",
-            "dovecot.index.log",
-            "dovecot.index.cache",
-        ] {
-            let _ = fs::remove_file(self.folder(folder).join(name));
-        }
-    }
 }

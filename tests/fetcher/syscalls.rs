@@ -1,5 +1,6 @@
 //! The order in which the kernel is asked: the data is on the disk before a mail is let go.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
 
@@ -29,11 +30,27 @@ fn trace(world: &World) -> Vec<String> {
         .status()
         .unwrap();
     assert!(matches!(status.code(), Some(0 | 1)), "{status}");
-    fs::read_to_string(file)
-        .unwrap()
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    joined(&fs::read_to_string(file).unwrap())
+}
+
+/// The lines of a trace. A synchronization during which another thread called the kernel has two:
+/// they become one, where it ended.
+fn joined(trace: &str) -> Vec<String> {
+    let (mut lines, mut open) = (Vec::new(), BTreeMap::new());
+    for line in trace.lines() {
+        let thread = line.split(' ').next().unwrap();
+        let begun = line.strip_suffix(" <unfinished ...>");
+        if let Some(begun) = begun.filter(|begun| begun.contains("sync(")) {
+            open.insert(thread, begun);
+        } else if let (Some(begun), Some((_, end))) =
+            (open.remove(thread), line.split_once(" resumed>"))
+        {
+            lines.push(format!("{begun}{end}"));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines
 }
 
 /// Asserts that all that was written to the database before a mail was let go was synchronized too.
@@ -65,6 +82,29 @@ fn synchronized_before(lines: &[String], command: &str) {
         "{command} before the data was on the disk:\n{}",
         excerpt()
     );
+}
+
+#[test]
+fn the_order_of_a_trace_is_judged() {
+    let wal = "1 pwrite64(4</d/postwatch.db-wal>, \"\", 4096, 0) = 4096";
+    let sync = "1 fdatasync(4</d/postwatch.db-wal>) = 0";
+    let sent = "2 sendto(5<TCP:[127.0.0.1:1->127.0.0.1:2]>, \"a1 UID MOVE 1 x\\r\\n\", 17) = 17";
+    let (begun, other, ended) = (
+        "1 fdatasync(4</d/postwatch.db-wal> <unfinished ...>",
+        "3 write(2</dev/null>, \"\", 1) = 1",
+        "1 <... fdatasync resumed>) = 0",
+    );
+    let judged = |lines: &[&str]| {
+        let lines = joined(&lines.join("\n"));
+        std::panic::catch_unwind(|| synchronized_before(&lines, "UID MOVE")).is_ok()
+    };
+    assert!(judged(&[wal, sync, sent]));
+    assert!(judged(&[wal, begun, other, ended, sent]));
+    assert!(!judged(&[wal, begun, sent, ended]));
+    assert!(!judged(&[wal, sent, sync]));
+    assert!(!judged(&[wal, sync, wal, sent]));
+    assert!(!judged(&[sync, sent]));
+    assert!(!judged(&[wal, sync]));
 }
 
 #[test]
