@@ -19,7 +19,7 @@ use crate::pipeline::{self, Contents, Counts, Error, Event, Polled, Probe, Reade
 use crate::query::{Finding, Findings};
 
 /// How long another process may keep the database, in seconds.
-const PATIENCE: u32 = 90;
+const PATIENCE: u32 = 45;
 
 pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let environment = Arc::new(Environment::of_process());

@@ -122,7 +122,9 @@ fn judge(status: ExitStatus) -> Verdict {
     const PANIC: i32 = 101;
     match (status.code(), status.signal()) {
         (Some(0), _) => Verdict::Survived,
-        (_, Some(signal)) if !ENDED.contains(&signal) => Verdict::Died(format!("signal {signal}")),
+        (_, Some(signal)) if !ENDED.contains(&signal) => {
+            Verdict::Died(format!("{CRASHED} (signal {signal})"))
+        }
         (Some(PANIC), _) => Verdict::Died(format!("{CRASHED} (a panic)")),
         _ => Verdict::Unknown(format!("it ended with {status}")),
     }

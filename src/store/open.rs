@@ -83,6 +83,11 @@ fn describe(error: &rusqlite::Error) -> String {
             "the database is locked by another process".to_owned()
         }
         Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
+        // A file system that is full to the last byte refuses the files that SQLite needs beside the
+        // database, which is not DiskFull to it.
+        Some(ErrorCode::SystemIoFailure) => {
+            format!("the disk is full or fails ({error})")
+        }
         Some(ErrorCode::ReadOnly) => "the database is not writable".to_owned(),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             "the file or its directory may not be used by this user".to_owned()
@@ -121,7 +126,9 @@ impl Error {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     "try again when the other process is done".into()
                 }
-                Some(ErrorCode::DiskFull) => "make room on the disk and try again".into(),
+                Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+                    "make room on the disk and try again".into()
+                }
                 Some(ErrorCode::DatabaseCorrupt) => "check the file: postwatch db check".into(),
                 _ => return None,
             },

@@ -182,7 +182,6 @@ const ABORTED: Option<i32> = Some(6);
 
 #[test]
 #[cfg(debug_assertions)]
-#[ignore = "the reason says the signal alone"]
 fn a_mail_that_kills_the_reader_is_quarantined_and_what_is_behind_it_arrives() {
     if !available() {
         return;

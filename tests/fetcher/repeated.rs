@@ -177,7 +177,6 @@ fn a_second_pass_on_one_database_leaves_the_work_to_the_first() {
 }
 
 #[test]
-#[ignore = "EXPUNGEISSUED is taken for a refusal"]
 fn two_databases_on_one_mailbox_do_each_other_no_harm() {
     if !available() {
         return;

@@ -62,7 +62,6 @@ impl Drop for Disk {
 }
 
 #[test]
-#[ignore = "the message says no more than disk I/O error"]
 fn a_disk_without_any_room_keeps_the_mail_and_says_so() {
     if available() {
         with_room(0);
@@ -137,7 +136,6 @@ fn a_database_that_another_process_locks_is_waited_for() {
 }
 
 #[test]
-#[ignore = "a pass waits for a minute and a half"]
 fn a_database_that_stays_locked_keeps_the_mail_and_says_so() {
     if !available() {
         return;

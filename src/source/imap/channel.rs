@@ -178,7 +178,11 @@ impl Channel {
     /// The error of a command that was refused.
     pub(super) fn refusal(&self, said: &Said) -> Error {
         let kind = match said.code().map(str::to_ascii_uppercase).as_deref() {
-            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG") => ErrorKind::Busy,
+            // EXPUNGEISSUED (RFC 5530): somebody else has taken one of the messages away; another
+            // connection sees what is left.
+            Some("UNAVAILABLE" | "INUSE" | "LIMIT" | "SERVERBUG" | "EXPUNGEISSUED") => {
+                ErrorKind::Busy
+            }
             Some("TRYCREATE" | "NONEXISTENT") => ErrorKind::NoFolder,
             _ if said.status == Status::Bye => ErrorKind::Busy,
             _ => ErrorKind::Refused,
