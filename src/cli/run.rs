@@ -17,6 +17,7 @@ use super::database::{self, Notices};
 use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
+use crate::output::count;
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{self, Access, Lock, Store};
 use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
@@ -350,11 +351,12 @@ impl Log<'_> {
 
 /// What a pass brought, in a line.
 fn brief(counts: &Counts) -> String {
-    summary::told(counts, 0)
+    let what: Vec<String> = summary::told(counts, 0)
         .lines()
+        .skip(1)
         .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-        .collect::<Vec<_>>()
-        .join("; ")
+        .collect();
+    format!("{} read; {}", count(counts.messages), what.join("; "))
 }
 
 /// Tells the service manager, where there is one.

@@ -8,7 +8,8 @@ use crate::net::{Stop, http};
 use crate::source::imap::{Credentials, Error, ErrorKind};
 
 /// What proves who logs in. To be asked for at every login: a password may have been changed, and a
-/// token is good for an hour or so.
+/// token is good for an hour or so. A token that the mailbox `refused` is replaced, even where it should
+/// be good: it may have been withdrawn.
 ///
 /// # Errors
 /// [`ErrorKind::Credentials`] for what the configuration or a sign-in must cure; as the network says
@@ -17,14 +18,19 @@ pub fn credentials(
     imap: &Imap,
     environment: &Environment,
     stop: &Stop,
+    refused: Option<&Credentials>,
 ) -> Result<Credentials, Error> {
     let read = |source: &SecretSource, what| text(source, environment, what).map_err(wrong);
     match &imap.login {
         Login::Password(source) => Ok(Credentials::Password(read(source, "password")?)),
         Login::Token(source) => Ok(Credentials::Token(read(source, "token")?)),
         Login::OAuth(oauth) => {
+            let refused = match refused {
+                Some(Credentials::Token(token)) => Some(token.as_str()),
+                _ => None,
+            };
             let token = with(imap, oauth, environment, stop, |settings| {
-                oauth::access_token(settings, clock::now())
+                oauth::access_token(settings, clock::now(), refused)
             });
             token.map(Credentials::Token).map_err(failed)
         }
@@ -143,7 +149,7 @@ mod tests {
     }
 
     fn ask(imap: &Imap) -> Result<Credentials, Error> {
-        credentials(imap, &environment(), &Stop::default())
+        credentials(imap, &environment(), &Stop::default(), None)
     }
 
     #[test]

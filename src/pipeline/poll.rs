@@ -108,3 +108,54 @@ pub struct Polled {
     /// What was wrong with mailboxes.
     pub errors: Vec<imap::Error>,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::query::findings;
+    use crate::store::{Access, Marks, Settings, Store, open_reading};
+
+    fn words(path: &Path) -> Vec<(&'static str, u64, String)> {
+        let conn = open_reading(path).unwrap();
+        let list = findings(&conn).unwrap().list;
+        list.into_iter()
+            .map(|finding| (finding.kind.word(), finding.count, finding.text))
+            .collect()
+    }
+
+    #[test]
+    fn a_reason_to_wait_is_told_once_while_it_lasts_and_again_when_it_is_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let mut store = Store::open(&path, Access::Create, Settings::default()).unwrap();
+        let mailbox = store.mailbox("a", "INBOX", 7).unwrap().id;
+        let full = |uid: u32| (uid, "the quarantine is full".to_owned());
+        let told = |store: &mut Store| {
+            let found = findings(&open_reading(&path).unwrap()).unwrap();
+            store
+                .told(&Marks {
+                    report: found.report,
+                    quarantine: found.quarantine,
+                    pending: found.pending,
+                })
+                .unwrap();
+        };
+        let now = chrono::DateTime::UNIX_EPOCH;
+        store.postpone(mailbox, &[full(1), full(2)], now).unwrap();
+        let text = "2 x in imap:a/INBOX: the quarantine is full".to_owned();
+        assert_eq!(words(&path), [("waiting", 2, text)]);
+        told(&mut store);
+        store.postpone(mailbox, &[full(1), full(3)], now).unwrap();
+        assert_eq!(words(&path), []);
+        told(&mut store);
+        store.set_aside(mailbox, &[(4, 99)]).unwrap();
+        let text = "imap:a/INBOX/7/4: 99 bytes, more than limits.message; it stays in the mailbox";
+        assert_eq!(words(&path), [("oversized", 1, text.to_owned())]);
+        told(&mut store);
+        assert_eq!(words(&path), []);
+        store.settled(mailbox, &[1, 2, 3]).unwrap();
+        store.postpone(mailbox, &[full(5)], now).unwrap();
+        assert_eq!(words(&path).len(), 1);
+    }
+}

@@ -165,11 +165,16 @@ impl From<http::Error> for Error {
 }
 
 /// An access token that is good for some minutes: the one that is kept, or a new one. A new one is
-/// kept before it is given out, and with it the refresh token that may have changed.
+/// kept before it is given out, and with it the refresh token that may have changed. One that the
+/// mailbox `refused` is not given out again.
 ///
 /// # Errors
 /// Nobody has signed in, the provider refuses, or the file cannot be used.
-pub fn access_token(settings: &Settings<'_>, now: DateTime<Utc>) -> Result<String, Error> {
+pub fn access_token(
+    settings: &Settings<'_>,
+    now: DateTime<Utc>,
+    refused: Option<&str>,
+) -> Result<String, Error> {
     if settings.grant == Grant::Client {
         let fields = [
             ("grant_type", "client_credentials"),
@@ -178,13 +183,13 @@ pub fn access_token(settings: &Settings<'_>, now: DateTime<Utc>) -> Result<Strin
         return Ok(request::tokens(settings, &fields)?.access);
     }
     let path = state_file(settings)?;
-    if let Some(token) = known(path, state::read(path)?)?.fresh(now) {
+    if let Some(token) = known(path, state::read(path)?)?.fresh(now, refused) {
         return Ok(token.to_owned());
     }
     let locked = state::lock(path, settings.http.stop)?;
     // Another process may have renewed it while this one waited.
     let state = known(path, state::read(path)?)?;
-    if let Some(token) = state.fresh(now) {
+    if let Some(token) = state.fresh(now, refused) {
         return Ok(token.to_owned());
     }
     let slot = locked.slot()?;

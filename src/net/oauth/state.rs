@@ -56,10 +56,11 @@ impl State {
     }
 
     /// The access token, if it is good for some more minutes.
-    pub(super) fn fresh(&self, now: DateTime<Utc>) -> Option<&str> {
+    pub(super) fn fresh(&self, now: DateTime<Utc>, refused: Option<&str>) -> Option<&str> {
         let left = self.expires_at.saturating_sub(now.timestamp());
         let good = left > MARGIN && left <= i64::from(MAX_LIFETIME);
-        self.access_token.as_deref().filter(|_| good)
+        let token = self.access_token.as_deref().filter(|_| good);
+        token.filter(|token| Some(*token) != refused)
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {

@@ -75,7 +75,7 @@ impl World {
     }
 
     fn access_token(&self) -> Result<String, Error> {
-        self.with(|settings| access_token(settings, now()))
+        self.with(|settings| access_token(settings, now(), None))
     }
 
     /// Signs in with a code; how long was waited each time, too.
@@ -147,6 +147,16 @@ fn a_token_is_used_while_it_is_good_for_five_more_minutes() {
         world.keep(&state(left));
         assert_eq!(world.access_token().unwrap(), "acc3ss-old", "{left}");
     }
+}
+
+#[test]
+fn a_token_that_the_mailbox_refused_is_renewed_though_it_should_be_good() {
+    let world = World::new(&[tokens("acc3ss-new", None)]);
+    world.keep(&state(3600));
+    let ask = |refused| world.with(|settings| access_token(settings, now(), refused));
+    assert_eq!(ask(Some("acc3ss-other")).unwrap(), "acc3ss-old");
+    assert_eq!(ask(Some("acc3ss-old")).unwrap(), "acc3ss-new");
+    assert_eq!(world.sent(), [("/token".to_owned(), REFRESH.to_owned())]);
 }
 
 #[test]
@@ -266,7 +276,7 @@ fn the_program_signs_in_by_itself_and_keeps_nothing() {
                 state_file: None,
                 ..*settings
             };
-            access_token(&settings, now())
+            access_token(&settings, now(), None)
         })
     };
     assert_eq!(ask().unwrap(), "acc3ss");

@@ -151,7 +151,8 @@ impl Client {
     }
 
     /// The mails with a UID from this one on, and those of `known` that are still there; ascending,
-    /// each once. What vanishes in the meantime is left out.
+    /// each once. One whose size the server does not say is there with a size of 0: only its fetch
+    /// tells whether it is gone.
     pub fn arrivals(&mut self, from: u32, known: &[u32]) -> Result<Vec<Mail>, Error> {
         self.in_folder(|session| {
             // There is no UID 0, and a server may refuse to search for it.
@@ -164,10 +165,13 @@ impl Client {
             if uids.is_empty() {
                 return Ok(Vec::new());
             }
-            let mut mails = session.sizes(&uids)?;
-            mails.sort_unstable_by_key(|mail| mail.uid);
-            mails.dedup_by_key(|mail| mail.uid);
-            Ok(mails)
+            let sizes = session.sizes(&uids)?.into_iter();
+            let sizes: HashMap<u32, u64> = sizes.map(|mail| (mail.uid, mail.size)).collect();
+            let mails = uids.iter().map(|&uid| {
+                let size = sizes.get(&uid).copied().unwrap_or_default();
+                Mail { uid, size }
+            });
+            Ok(mails.collect())
         })
     }
 
@@ -178,7 +182,9 @@ impl Client {
     /// The connection's. What a single message causes is its own [`Fetched`].
     pub fn fetch(&mut self, batch: &[Mail], most: u64) -> Result<Vec<Fetched>, Error> {
         let wanted: Vec<Mail> = batch.iter().filter(|m| m.size <= most).copied().collect();
-        let mut fetched = self.fetch_all(&wanted, most)?.into_iter();
+        let mut fetched = self.fetch_all(&wanted, most)?;
+        self.confirm(&mut fetched)?;
+        let mut fetched = fetched.into_iter();
         let each = batch.iter().map(|mail| {
             if mail.size > most {
                 return Fetched::Oversized {
@@ -190,6 +196,30 @@ impl Client {
             fetched.next().unwrap_or(Fetched::Gone { uid: mail.uid })
         });
         Ok(each.collect())
+    }
+
+    /// Asks for the messages that were not sent: one that is there is not gone.
+    fn confirm(&mut self, fetched: &mut [Fetched]) -> Result<(), Error> {
+        let gone = fetched.iter().filter_map(|one| match one {
+            Fetched::Gone { uid } => Some(*uid),
+            _ => None,
+        });
+        let gone: Vec<u32> = gone.collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let there = self.in_folder(|session| session.present(&gone))?;
+        for one in fetched {
+            if let Fetched::Gone { uid } = one
+                && there.contains(uid)
+            {
+                *one = Fetched::Failed {
+                    uid: *uid,
+                    what: "the server lists it, and does not send it".to_owned(),
+                };
+            }
+        }
+        Ok(())
     }
 
     /// The same where all are to be fetched.

@@ -63,7 +63,7 @@ pub enum After {
 }
 
 /// What proves who logs in.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// A password: AUTHENTICATE PLAIN (RFC 4616) where the server has it, else LOGIN.
     Password(String),

@@ -63,7 +63,7 @@ fn new_and_known_mails_arrive_once_and_in_order() {
 }
 
 #[test]
-fn a_mail_that_vanishes_is_left_out_or_gone() {
+fn a_mail_that_vanishes_is_gone() {
     let server = Server::with(FIVE);
     server.world().event = Box::new(|call, folders| {
         let vanishes = match call.name {
@@ -75,10 +75,29 @@ fn a_mail_that_vanishes_is_left_out_or_gone() {
     });
     let mut client = server.inbox();
     let arrived = client.arrivals(3, &[]).unwrap();
-    assert_eq!(arrived, mails(&[(5, "e"), (8, "h"), (9, "i")]));
+    assert_eq!(arrived, mails(&[(3, ""), (5, "e"), (8, "h"), (9, "i")]));
     assert_eq!(
         client.fetch(&arrived, MOST).unwrap(),
-        [message(5, "e"), Fetched::Gone { uid: 8 }, message(9, "i")]
+        [
+            Fetched::Gone { uid: 3 },
+            message(5, "e"),
+            Fetched::Gone { uid: 8 },
+            message(9, "i")
+        ]
+    );
+}
+
+#[test]
+fn a_mail_that_is_there_and_is_not_sent_is_not_gone() {
+    let server = Server::with(FIVE);
+    server.world().withheld = 8;
+    let mut client = server.inbox();
+    let arrived = client.arrivals(8, &[]).unwrap();
+    assert_eq!(arrived, mails(&[(8, ""), (9, "i")]));
+    let fetched = client.fetch(&arrived, MOST).unwrap();
+    assert!(
+        matches!(&fetched[..], [Fetched::Failed { uid: 8, .. }, nine] if *nine == message(9, "i")),
+        "{fetched:?}"
     );
 }
 

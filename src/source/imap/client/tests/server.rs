@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) deadlines: Vec<Option<Instant>>,
     pub(super) subscribed: Vec<String>,
     pub(super) woken: Vec<Woken>,
+    /// A message that is found, and about which nothing else is ever said.
+    pub(super) withheld: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,7 @@ impl Server {
             deadlines: Vec::new(),
             subscribed: Vec::new(),
             woken: Vec::new(),
+            withheld: 0,
         })))
     }
 
@@ -259,22 +262,31 @@ impl Session for Mock {
     }
 
     fn sizes(&mut self, uids: &[u32]) -> Result<Vec<Mail>, Error> {
+        let withheld = self.server.world().withheld;
         self.in_folder("sizes", uids, |folder| {
-            let sizes = uids.iter().filter_map(|uid| {
-                let size = folder.messages.get(uid)?.announced;
-                Some(Mail { uid: *uid, size })
-            });
+            let sizes = uids
+                .iter()
+                .filter(|uid| **uid != withheld)
+                .filter_map(|uid| {
+                    let size = folder.messages.get(uid)?.announced;
+                    Some(Mail { uid: *uid, size })
+                });
             // In no order.
             sizes.rev().collect()
         })
     }
 
     fn bodies(&mut self, uids: &[u32], most: u64) -> Result<Vec<(u32, Vec<u8>)>, Error> {
+        let withheld = self.server.world().withheld;
         let bodies = self.in_folder("bodies", uids, |folder| {
-            let found = uids.iter().rev().filter_map(|uid| {
-                let bytes = folder.messages.get(uid)?.bytes.clone();
-                Some((*uid, bytes))
-            });
+            let found = uids
+                .iter()
+                .rev()
+                .filter(|uid| **uid != withheld)
+                .filter_map(|uid| {
+                    let bytes = folder.messages.get(uid)?.bytes.clone();
+                    Some((*uid, bytes))
+                });
             found.collect::<Vec<_>>()
         })?;
         for (_, bytes) in &bodies {
