@@ -78,8 +78,10 @@ class Dovecot:
         directory = self.directory
         internal, group, login = "dovecot", "dovecot", "dovenull"
         if os.geteuid() != 0:
-            names = [subprocess.check_output(["id", flag], text=True).strip() for flag in ("-un", "-gn")]
-            internal, group, login = names[0], names[1], names[0]
+            internal, group = (
+                subprocess.check_output(["id", flag], text=True).strip() for flag in ("-un", "-gn")
+            )
+            login = internal
         uid, gid = self.owner
         common = f"""
 base_dir = {directory}/run
