@@ -288,8 +288,9 @@ pub fn open_reading(path: &Path) -> Result<Connection, Error> {
     let conn = Connection::open_with_flags(&path, flags)?;
     conn.busy_timeout(BUSY)?;
     conn.pragma_update(None, "trusted_schema", false)?;
+    // One whose making was cut short: the next writer makes it.
     if !check(&conn, &path)? {
-        return Err(Error::NotOurs(path));
+        return Err(Error::Missing(path));
     }
     conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(None, "temp_store", "MEMORY")?;
