@@ -18,6 +18,8 @@
 mod common;
 #[path = "../common/dovecot.rs"]
 mod dovecot;
+#[path = "../common/mails.rs"]
+mod mails;
 #[path = "../common/proxy.rs"]
 mod proxy;
 
@@ -25,7 +27,6 @@ mod accounts;
 mod after;
 mod broken;
 mod dry;
-mod mails;
 mod repeated;
 mod service;
 mod storage;

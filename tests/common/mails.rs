@@ -1,5 +1,7 @@
 //! Mails that are put into mailboxes: those of `samples/`, and as many generated ones as wanted.
 
+#![allow(dead_code, reason = "no test needs all of it")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
