@@ -53,7 +53,6 @@ impl Reader<'_> {
                 wait = (wait * 2).min(LONGEST_WAIT);
                 continue;
             }
-            wait = WAIT;
             if read {
                 // What came in meanwhile was announced to the commands of the pass, and IDLE does not
                 // repeat it.
@@ -65,13 +64,19 @@ impl Reader<'_> {
                 Err(error) => Err(error),
             };
             match woken {
-                Ok(Some(Woken::Changed | Woken::Timeout)) => {}
+                Ok(Some(Woken::Changed | Woken::Timeout)) => wait = WAIT,
                 Ok(None) => {
+                    wait = WAIT;
                     client.leave();
                     self.stop.wait(interval);
                 }
-                // The next pass finds out what is wrong, and says so.
-                Err(_) => client.leave(),
+                // The next pass finds out what is wrong, and says so. Where it finds nothing, IDLE
+                // alone is of no use here, and the folder is looked into as if there were none.
+                Err(_) => {
+                    client.leave();
+                    self.stop.wait(wait.min(interval));
+                    wait = (wait * 2).min(LONGEST_WAIT);
+                }
             }
         }
         client.leave();

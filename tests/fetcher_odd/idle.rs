@@ -78,3 +78,31 @@ fn idle_that_is_over_before_it_begins() {
     assert!(!logged.contains("error"), "{logged}");
     world.poll().silent();
 }
+
+/// How often a server is looked into whose IDLE is answered so, while one without IDLE is looked into
+/// twice.
+fn looks(said: &[u8]) -> usize {
+    let odd = Odd {
+        refuses: vec![("IDLE", said.to_vec())],
+        ..Odd::default()
+    };
+    let server = Server::odd(&[], odd);
+    let clock = Server::new(&[]);
+    "IMAP4rev1 AUTH=PLAIN".clone_into(&mut clock.state().capabilities);
+    let config = server.account("odd", "") + &clock.account("clock", "");
+    let world = World::new(&(config + "[schedule]\nimap = \"10s\"\n"));
+    let service = Service::start(&world);
+    clock.await_commands("UID SEARCH", 2);
+    let looks = server.count("UID SEARCH");
+    // And it is told of.
+    server.deliver(&aggregate(1, 1));
+    await_reports(&world, 1);
+    ends_well(service);
+    looks
+}
+
+#[test]
+fn a_server_that_refuses_idle_is_looked_into_by_the_schedule() {
+    let looks = looks(b"NO not now");
+    assert!((1..=3).contains(&looks), "it was looked into {looks} times");
+}

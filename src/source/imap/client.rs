@@ -24,6 +24,8 @@ const BASE: Duration = Duration::from_secs(1);
 /// IDLE is renewed after this: a server may end a connection that was silent for 30 minutes, and
 /// RFC 2177 wants it before 29.
 const RENEW: Duration = Duration::from_mins(28);
+/// An IDLE that lasted so long was of use, however it ended.
+const USEFUL: Duration = Duration::from_mins(1);
 
 /// An account that is connected to again when the connection breaks.
 ///
@@ -326,6 +328,7 @@ impl Client {
         let mut left = at_most;
         while !left.is_zero() {
             let slice = left.min(RENEW);
+            let begun = Instant::now();
             match self.attempt(Place::Folder, &mut |session| session.idle(slice)) {
                 Ok(woken) => {
                     self.broken_waits = 0;
@@ -335,10 +338,12 @@ impl Client {
                 }
                 Err(trouble) => {
                     let error = Error::from(trouble);
-                    // Counted over calls: a server that lets everybody in and ends every IDLE
-                    // would have the caller look for mail without rest.
-                    if !may_pass(&error) || self.broken_waits == REPEATS {
+                    if begun.elapsed() >= USEFUL {
                         self.broken_waits = 0;
+                    }
+                    // Counted over calls: a server that lets everybody in and ends every IDLE
+                    // would have the caller look for mail without rest. It is told until one is of use.
+                    if !may_pass(&error) || self.broken_waits == REPEATS {
                         return Err(error);
                     }
                     self.pause(self.broken_waits, error)?;

@@ -467,4 +467,7 @@ fn a_server_that_ends_every_idle_is_told_of() {
         assert_eq!(client.wait(hour).unwrap(), Woken::Changed);
     }
     assert_eq!(client.wait(hour).unwrap_err().kind, CUT);
+    // It is told until an IDLE is of use.
+    assert_eq!(client.wait(hour).unwrap(), Woken::Changed);
+    assert_eq!(client.wait(hour).unwrap_err().kind, CUT);
 }
