@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use super::{ExitCode, Global, configuration, failure, mailboxes};
 use crate::config::{Config, Environment, Imap};
-use crate::output::{count, inert};
+use crate::output::{count, inert, short};
 use crate::pipeline::imap::After;
 use crate::pipeline::net::{Security, Stop};
 use crate::pipeline::{self, Contents, Error, Survey, Trouble};
 
 /// Most folders of a server that are listed.
 const FOLDERS: usize = 40;
+/// Most characters that are shown of what a server can do.
+const CAPABILITIES: usize = 2_000;
 
 pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let environment = Arc::new(Environment::of_process());
@@ -82,16 +84,16 @@ fn found(
     out: &mut dyn Write,
 ) -> std::io::Result<Option<(String, pipeline::imap::Error)>> {
     let account = &imap.account;
-    let capabilities = inert(&survey.capabilities.join(" ")).into_owned();
+    let capabilities = short(&survey.capabilities.join(" "), CAPABILITIES);
     writeln!(out, "  capabilities {capabilities}")?;
     let idle = survey
         .capabilities
         .iter()
         .any(|capability| capability.eq_ignore_ascii_case("IDLE"));
-    let mut there = survey.there;
-    let more = there.len().saturating_sub(FOLDERS);
-    there.truncate(FOLDERS);
-    let there = inert(&there.join(", ")).into_owned();
+    let more = survey.there.len().saturating_sub(FOLDERS);
+    let there = survey.there.iter().take(FOLDERS);
+    let there: Vec<String> = there.map(|name| short(name, mailboxes::NAME)).collect();
+    let there = there.join(", ");
     let more = if more > 0 {
         format!(" and {more} more")
     } else {

@@ -7,12 +7,15 @@ use std::sync::Arc;
 
 use super::{ExitCode, failure};
 use crate::config::{self, Config, Environment, Imap};
-use crate::output::inert;
+use crate::output::{inert, short};
 use crate::pipeline::imap::{self, Client, ErrorKind, Means};
 use crate::pipeline::net::{self, Stop};
 use crate::pipeline::store::{self, Marks, Store, Waiting};
 use crate::pipeline::{self, Planned, Trouble};
 use crate::query::{self, Findings};
+
+/// Most characters that are shown of a folder's name.
+pub(super) const NAME: usize = 200;
 
 /// The mailboxes of the configuration.
 ///
@@ -101,11 +104,15 @@ pub(super) fn planned(planned: Option<&Planned>) -> String {
     let Some(planned) = planned else {
         return "left as it is".to_owned();
     };
+    // The folder for trash is called what the server calls it.
+    let name = |folder: &str| short(folder, NAME);
     let mut text = match &planned.means {
         Means::Flag => "flagged \\Seen".to_owned(),
-        Means::Move(folder) => format!("moved to {folder}"),
-        Means::CopyExpunge(folder) => format!("copied to {folder} and deleted (no MOVE)"),
-        Means::CopyFlag(folder) => format!("copied to {folder}, and {NO_UIDPLUS}"),
+        Means::Move(folder) => format!("moved to {}", name(folder)),
+        Means::CopyExpunge(folder) => {
+            format!("copied to {} and deleted (no MOVE)", name(folder))
+        }
+        Means::CopyFlag(folder) => format!("copied to {}, and {NO_UIDPLUS}", name(folder)),
         Means::Expunge => "deleted".to_owned(),
         Means::Deleted => NO_UIDPLUS.to_owned(),
     };

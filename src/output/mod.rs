@@ -27,6 +27,14 @@ pub fn count(n: u64) -> String {
     out
 }
 
+/// A stranger's text in at most so many characters, inert; an ellipsis says that there is more.
+pub fn short(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => inert(text.get(..end).unwrap_or_default()).into_owned() + "…",
+        None => inert(text).into_owned(),
+    }
+}
+
 /// A time as in RFC 3339, UTC.
 fn time(seconds: i64) -> String {
     let time = DateTime::from_timestamp(seconds, 0).unwrap_or_default();
@@ -37,4 +45,21 @@ fn time(seconds: i64) -> String {
 #[allow(clippy::cast_precision_loss, reason = "six places are meant")]
 fn fraction(part: i64, whole: i64) -> f64 {
     (part as f64 / whole as f64 * 1e6).round() / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (text, expected) in [
+            ("", ""),
+            ("añb", "añb"),
+            ("añbc", "añb…"),
+            ("\x1b\n", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(short(text, 3), expected);
+        }
+    }
 }

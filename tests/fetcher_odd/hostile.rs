@@ -19,6 +19,14 @@ fn hostile() -> String {
     format!("{ESCAPES}{}{ESCAPES}", "x".repeat(LONG))
 }
 
+/// A folder's name with all of it, as it is sent: escapes and the end of a line in UTF-7.
+fn name() -> String {
+    format!(
+        "a&ABs-]0;owned&AAcACg-b&IC4-{}",
+        "x".repeat(LONG)
+    )
+}
+
 /// Asserts that a terminal shows what was printed, and does nothing else.
 #[track_caller]
 fn assert_inert(ran: &Ran) {
@@ -114,6 +122,37 @@ fn what_a_server_sends_instead_of_an_answer() {
     };
     let server = Server::odd(&reports(1), odd);
     assert_all_inert(&world(&server, IMPATIENT), 4, "what is not understood");
+}
+
+#[test]
+fn what_a_server_can_do_and_what_its_folders_are_called() {
+    let server = Server::new(&reports(1));
+    {
+        let mut state = server.state();
+        state.capabilities = format!("IMAP4rev1 AUTH=PLAIN X-GM-EXT-1 UIDPLUS MOVE {}", hostile());
+        let mut list = vec![format!("* LIST ({ESCAPES}) \"/\" \"{}\"", hostile()).into_bytes()];
+        for n in 0..60 {
+            list.push(format!("* LIST () \"/\" \"{n}{}\"", name()).into_bytes());
+        }
+        state.odd.list = list;
+        let trash = format!("Trash{}", &name()[..900]);
+        let folder = state.folders["INBOX"].clone();
+        let folder = crate::server::Folder {
+            attributes: "\\Trash",
+            mails: Vec::new(),
+            ..folder
+        };
+        state.folders.insert(trash, folder);
+    }
+    let world = world(&server, "after = \"delete\"");
+    for args in [&["config", "check"][..], &["poll", "--dry-run"]] {
+        let ran = world.run(args);
+        assert_inert(&ran);
+        assert_eq!(ran.code, Some(0), "{}", shown(&ran.err));
+        assert!(ran.out.contains("moved to Trash"), "{}", shown(&ran.out));
+    }
+    world.poll().silent();
+    assert_eq!(server.bytes("INBOX"), Vec::<Vec<u8>>::new());
 }
 
 #[test]
