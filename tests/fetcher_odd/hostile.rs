@@ -21,10 +21,7 @@ fn hostile() -> String {
 
 /// A folder's name with all of it, as it is sent: escapes and the end of a line in UTF-7.
 fn name() -> String {
-    format!(
-        "a&ABs-]0;owned&AAcACg-b&IC4-{}",
-        "x".repeat(LONG)
-    )
+    format!("a&ABs-]0;owned&AAcACg-b&IC4-{}", "x".repeat(LONG))
 }
 
 /// Asserts that a terminal shows what was printed, and does nothing else.
