@@ -362,11 +362,12 @@ fn a_suspect_stands_alone_in_its_place() {
             (4, State::Stored(Outcome::Read)),
             (
                 9,
-                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1), 0),
             ),
             (10, State::Oversized(500)),
             (11, State::Oversized(500)),
             (12, State::Attempted(1)),
+            (13, State::Waits(DateTime::UNIX_EPOCH, 2)),
         ]
         .map(|(uid, state)| crate::store::Pending { uid, state })
         .to_vec(),
@@ -382,6 +383,7 @@ fn a_suspect_stands_alone_in_its_place() {
         mail(9, 1),
         mail(10, 200),
         mail(11, 50),
+        mail(13, 1),
     ];
     let plan = Plan::new(mailbox, String::new(), &mails, 100, DateTime::UNIX_EPOCH);
     let batches: Vec<Vec<u32>> = plan
@@ -389,7 +391,7 @@ fn a_suspect_stands_alone_in_its_place() {
         .iter()
         .map(|batch| batch.iter().map(|mail| mail.uid).collect())
         .collect();
-    assert_eq!(batches, [vec![2], vec![3], vec![5, 7]]);
+    assert_eq!(batches, [vec![2], vec![3], vec![5, 7], vec![13]]);
     assert_eq!(plan.gone, [12]);
     assert_eq!(plan.oversized, [(6, 101)]);
 }
