@@ -26,6 +26,9 @@ fn complaint(n: u32) -> Vec<u8> {
 const UNREADABLE: &[u8] = b"Content-Type: application/tlsrpt+gzip\r\n\r\nnot gzip\r\n";
 const NO_REPORT: &[u8] = b"Subject: lunch?\r\n\r\nAt noon.\r\n";
 
+/// Far more than a server is asked for in a moment.
+const MANY: u32 = 50;
+
 /// What the server has: folders of mails by UID.
 #[derive(Default)]
 struct Post {
@@ -36,6 +39,10 @@ struct Post {
     calls: u32,
     bodies: usize,
     refuse_acts: bool,
+    /// What IDLE ends with at once; how often it did, and who ends it all when that was too often.
+    idle: Option<Result<Woken, ErrorKind>>,
+    idles: u32,
+    enough: Option<Stop>,
 }
 
 #[derive(Clone)]
@@ -163,7 +170,14 @@ impl Session for Connection {
     }
 
     fn idle(&mut self, _: Duration) -> Result<Woken, ImapError> {
-        Ok(Woken::Timeout)
+        self.call(|post, _| {
+            post.idles += 1;
+            if let Some(enough) = post.enough.as_ref().filter(|_| post.idles == MANY) {
+                enough.request();
+            }
+            let ended = post.idle.unwrap_or(Ok(Woken::Timeout));
+            ended.map_err(|kind| ImapError::new(kind, "no"))
+        })
     }
 
     fn set_deadline(&mut self, _: Option<Instant>) {}
@@ -198,6 +212,16 @@ impl World {
     }
 
     fn pass(&self) -> (Counts, Vec<ImapError>) {
+        let mut counts = Counts::default();
+        let errors = self.read(|reader, client| {
+            reader
+                .account(client, &["INBOX".to_owned()], &mut counts)
+                .unwrap()
+        });
+        (counts, errors)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Reader<'_>, &mut Client) -> T) -> T {
         let account = Account {
             name: "a".to_owned(),
             endpoint: Endpoint {
@@ -232,11 +256,7 @@ impl World {
             now: &|| DateTime::UNIX_EPOCH,
             tell: &|_| {},
         };
-        let mut counts = Counts::default();
-        let errors = reader
-            .account(&mut client, &["INBOX".to_owned()], &mut counts)
-            .unwrap();
-        (counts, errors)
+        work(&reader, &mut client)
     }
 
     fn uids(&self, folder: &str) -> Vec<u32> {
@@ -349,6 +369,34 @@ fn the_end_lets_go_of_a_pass() {
     let (counts, errors) = world.pass();
     assert_eq!(counts.messages, 0);
     assert!(errors.is_empty(), "being ended is no trouble: {errors:?}");
+}
+
+#[test]
+fn a_server_that_ends_every_idle_at_once_is_not_asked_without_rest() {
+    let ends = [
+        Ok(Woken::Changed),
+        Err(ErrorKind::Refused),
+        Err(ErrorKind::Protocol),
+    ];
+    for ended in ends {
+        let world = World::new(&[]);
+        {
+            let mut post = world.post.lock().unwrap();
+            post.idle = Some(ended);
+            post.enough = Some(world.stop.clone());
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                world.read(|reader, client| {
+                    reader.watch(client, "INBOX", Duration::from_hours(1), &|_| {});
+                });
+            });
+            world.stop.wait(Duration::from_millis(500));
+            world.stop.request();
+        });
+        let idles = world.post.lock().unwrap().idles;
+        assert!((1..MANY).contains(&idles), "{ended:?}: {idles}");
+    }
 }
 
 #[test]
