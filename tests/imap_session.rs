@@ -13,6 +13,9 @@
 mod imap_server;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use imap_server::{Peer, Server};
@@ -1262,5 +1265,23 @@ fn a_deadline_ends_every_command() {
     let error = session.noop().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Network(net::ErrorKind::Timeout));
     drop(session);
+    server.end();
+}
+
+#[test]
+fn a_server_that_does_not_let_go_is_left_all_the_same() {
+    let gave_in = Arc::new(AtomicBool::new(false));
+    let gives_in = Arc::clone(&gave_in);
+    let (server, session) = opened("", move |peer| {
+        peer.expect("LOGOUT");
+        for _ in 0..150 {
+            peer.send("* OK one moment\r\n");
+            thread::sleep(BRIEF);
+        }
+        gives_in.store(true, Ordering::SeqCst);
+        peer.end("OK done");
+    });
+    session.logout();
+    assert!(!gave_in.load(Ordering::SeqCst));
     server.end();
 }
