@@ -1285,3 +1285,29 @@ fn a_server_that_does_not_let_go_is_left_all_the_same() {
     assert!(!gave_in.load(Ordering::SeqCst));
     server.end();
 }
+
+#[test]
+fn a_server_that_repeats_the_secret_is_not_quoted() {
+    for capabilities in ["", " AUTH=PLAIN"] {
+        let server = Server::once(move |peer| {
+            peer.send(format!(
+                "* OK [CAPABILITY IMAP4rev1{capabilities}] ready\r\n"
+            ));
+            let mut command = peer.command();
+            if !capabilities.is_empty() {
+                peer.send("+ \r\n");
+                command = peer.line().unwrap();
+            }
+            peer.end(&format!("BAD what is {command}?"));
+        });
+        let error = refused(&account(&server, Security::Plain), &password());
+        assert_eq!(error.kind, ErrorKind::Login);
+        assert!(error.what.contains("what is"), "{error}");
+        let sent = ["secret", "AHJlcG9ydHNAZXhhbXBsZS5vcmcAc2VjcmV0"];
+        assert!(
+            !sent.iter().any(|sent| error.what.contains(sent)),
+            "{error}"
+        );
+        server.end();
+    }
+}
