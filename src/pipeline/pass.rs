@@ -410,7 +410,12 @@ impl Hand<'_> {
         if let Some(action) = action {
             match self.client.act(uids, &action) {
                 Ok(_) => {}
-                Err(error) if error.kind == imap::ErrorKind::Refused => {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        imap::ErrorKind::Refused | imap::ErrorKind::NoFolder
+                    ) =>
+                {
                     // Reading goes on; what is stored stays to be acknowledged.
                     self.refused = true;
                     let _ = self.words.send(Word::Failed(error));

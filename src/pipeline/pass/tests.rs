@@ -38,7 +38,8 @@ struct Post {
     calls_left: Option<u32>,
     calls: u32,
     bodies: usize,
-    refuse_acts: bool,
+    /// Why the server does nothing with a message.
+    refusal: Option<ErrorKind>,
     /// What IDLE ends with at once; how often it did, and who ends it all when that was too often.
     idle: Option<Result<Woken, ErrorKind>>,
     idles: u32,
@@ -135,8 +136,8 @@ impl Session for Connection {
 
     fn act(&mut self, uids: &[u32], means: &Means) -> Result<(), ImapError> {
         self.call(|post, folder| {
-            if post.refuse_acts {
-                return Err(ImapError::new(ErrorKind::Refused, "read-only"));
+            if let Some(kind) = post.refusal {
+                return Err(ImapError::new(kind, "no"));
             }
             if let Means::Move(target) = means {
                 for uid in uids {
@@ -333,29 +334,38 @@ fn a_connection_that_is_cut_at_any_call_costs_nothing() {
 
 #[test]
 fn a_refused_acknowledgement_stops_no_reading_and_is_made_up_for() {
-    let world = world();
-    world.post.lock().unwrap().refuse_acts = true;
-    let (counts, errors) = world.pass();
-    assert_eq!(counts.messages, 8);
-    assert_eq!(errors.len(), 1);
-    assert_eq!(world.uids("INBOX").len(), 8);
-    world.post.lock().unwrap().refuse_acts = false;
-    let (counts, errors) = world.pass();
-    assert_eq!(counts.messages, 0);
-    assert!(errors.is_empty());
-    assert_eq!(world.uids("INBOX"), [5]);
-    assert_eq!(world.post.lock().unwrap().bodies, 8);
+    // Read-only; and without the folder to move to, which is what a hidden bin is on Gmail.
+    for kind in [ErrorKind::Refused, ErrorKind::NoFolder] {
+        let world = world();
+        world.post.lock().unwrap().refusal = Some(kind);
+        let (counts, errors) = world.pass();
+        assert_eq!(counts.messages, 8);
+        assert_eq!(errors.len(), 1);
+        assert_eq!(world.uids("INBOX").len(), 8);
+        // What comes later is read, though what came before is still to be acknowledged.
+        let late = complaint(9);
+        let inbox = |post: &mut Post| post.folders.get_mut("INBOX").unwrap().insert(9, late);
+        inbox(&mut world.post.lock().unwrap());
+        let (counts, errors) = world.pass();
+        assert_eq!((counts.messages, errors.len()), (1, 1), "{kind:?}");
+        world.post.lock().unwrap().refusal = None;
+        let (counts, errors) = world.pass();
+        assert_eq!(counts.messages, 0);
+        assert!(errors.is_empty());
+        assert_eq!(world.uids("INBOX"), [5]);
+        assert_eq!(world.post.lock().unwrap().bodies, 9);
+    }
 }
 
 #[test]
 fn another_uid_validity_reads_everything_again_and_counts_nothing_twice() {
     let world = world();
-    world.post.lock().unwrap().refuse_acts = true;
+    world.post.lock().unwrap().refusal = Some(ErrorKind::Refused);
     world.pass();
     {
         let mut post = world.post.lock().unwrap();
         post.validity = 8;
-        post.refuse_acts = false;
+        post.refusal = None;
     }
     let (counts, _) = world.pass();
     assert_eq!((counts.stored.complaint, counts.duplicates), (0, 6));
