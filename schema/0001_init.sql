@@ -58,7 +58,7 @@ CREATE TABLE raw_chunk (
 
 -- What could not be read, in whole (report IS NULL) or in part.
 CREATE TABLE quarantine (
-    id        INTEGER PRIMARY KEY,
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,    -- never another one's: `told` names the last
     raw       INTEGER NOT NULL REFERENCES raw_message (id),
     part      TEXT NOT NULL,            -- '' for a whole mail or file
     report    INTEGER REFERENCES report (id) ON DELETE CASCADE,

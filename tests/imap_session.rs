@@ -13,6 +13,9 @@
 mod imap_server;
 
 use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use imap_server::{Peer, Server};
@@ -1263,4 +1266,48 @@ fn a_deadline_ends_every_command() {
     assert_eq!(error.kind, ErrorKind::Network(net::ErrorKind::Timeout));
     drop(session);
     server.end();
+}
+
+#[test]
+fn a_server_that_does_not_let_go_is_left_all_the_same() {
+    let gave_in = Arc::new(AtomicBool::new(false));
+    let gives_in = Arc::clone(&gave_in);
+    let (server, session) = opened("", move |peer| {
+        peer.expect("LOGOUT");
+        for _ in 0..150 {
+            peer.send("* OK one moment\r\n");
+            thread::sleep(BRIEF);
+        }
+        gives_in.store(true, Ordering::SeqCst);
+        peer.end("OK done");
+    });
+    session.logout();
+    assert!(!gave_in.load(Ordering::SeqCst));
+    server.end();
+}
+
+#[test]
+fn a_server_that_repeats_the_secret_is_not_quoted() {
+    for capabilities in ["", " AUTH=PLAIN"] {
+        let server = Server::once(move |peer| {
+            peer.send(format!(
+                "* OK [CAPABILITY IMAP4rev1{capabilities}] ready\r\n"
+            ));
+            let mut command = peer.command();
+            if !capabilities.is_empty() {
+                peer.send("+ \r\n");
+                command = peer.line().unwrap();
+            }
+            peer.end(&format!("BAD what is {command}?"));
+        });
+        let error = refused(&account(&server, Security::Plain), &password());
+        assert_eq!(error.kind, ErrorKind::Login);
+        assert!(error.what.contains("what is"), "{error}");
+        let sent = ["secret", "AHJlcG9ydHNAZXhhbXBsZS5vcmcAc2VjcmV0"];
+        assert!(
+            !sent.iter().any(|sent| error.what.contains(sent)),
+            "{error}"
+        );
+        server.end();
+    }
 }

@@ -119,7 +119,8 @@ pub(super) fn planned(planned: Option<&Planned>) -> String {
     if planned.create {
         text.push_str("; the folder is not there yet and would be created");
     }
-    text
+    // The server may have named the folder: that for trash.
+    inert(&text).into_owned()
 }
 
 /// What was not told yet; to be given to [`told`] once it was.
@@ -137,9 +138,26 @@ pub(super) fn print(findings: &Findings, out: &mut dyn Write) -> io::Result<()> 
 
 /// Remembers that these findings were told.
 pub(super) fn told(store: &mut Store, findings: Findings) -> Result<(), store::Error> {
+    if !findings.news {
+        return Ok(());
+    }
     store.told(&Marks {
         report: findings.report,
         quarantine: findings.quarantine,
         pending: findings.pending,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_the_server_names_is_inert() {
+        let text = planned(Some(&Planned {
+            means: Means::Move("Bin\x1b[2J".to_owned()),
+            create: false,
+        }));
+        assert_eq!(text, "moved to Bin\u{fffd}[2J");
+    }
 }

@@ -37,7 +37,11 @@ enum Word {
     /// From the watcher of this account and folder.
     Report(Place, Report),
     Event(Place, Event),
-    Ended,
+    /// A watcher of this generation has ended; it failed where nobody asked for it.
+    Ended {
+        generation: u32,
+        failed: bool,
+    },
 }
 
 /// An account and a folder.
@@ -69,8 +73,11 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
         return Ok(ExitCode::Ok);
     };
     let database = config.database.clone();
+    let mut number = 0;
     loop {
+        number += 1;
         let generation = Generation {
+            number,
             config: &config,
             mailboxes: &mailboxes,
             environment: &environment,
@@ -86,6 +93,8 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
             if config.database != database {
                 anyhow::bail!("another database takes a restart");
             }
+            // What it names and cannot be read is no reason to end.
+            database::store(&config, &environment, Access::Existing)?;
             Ok((config, mailboxes))
         });
         match loaded {
@@ -121,6 +130,7 @@ fn lock(config: &Config, heard: &Receiver<Word>, colours: bool) -> anyhow::Resul
 
 /// The watchers of one reading of the configuration.
 struct Generation<'a> {
+    number: u32,
     config: &'a Config,
     mailboxes: &'a [Arc<Imap>],
     environment: &'a Arc<Environment>,
@@ -155,7 +165,7 @@ impl Generation<'_> {
             },
             stop: stop.clone(),
         });
-        let mut watchers = 0;
+        let mut watchers = 0_u32;
         for imap in self.mailboxes {
             for folder in &imap.account.folders {
                 self.watch(&shared, imap, folder, words);
@@ -202,7 +212,12 @@ impl Generation<'_> {
                     teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
-                Ok(Word::Ended) => watchers -= 1,
+                Ok(Word::Ended { failed: true, .. }) => {
+                    // The service manager starts it anew, with all watchers and nothing half done.
+                    anyhow::bail!("a mailbox is watched no more: this is a mistake in the program");
+                }
+                // Of an earlier generation: this one was not asked to end.
+                Ok(Word::Ended { .. }) => {}
                 Err(RecvTimeoutError::Timeout) => teller.tell(out)?,
             }
         };
@@ -210,7 +225,9 @@ impl Generation<'_> {
         let deadline = Instant::now() + LEAVE;
         while watchers > 0 {
             match heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                Ok(Word::Ended) => watchers -= 1,
+                Ok(Word::Ended { generation, .. }) => {
+                    watchers -= u32::from(generation == self.number);
+                }
                 Ok(Word::Report(place, report)) => {
                     log.report(&place, report);
                     teller.tell(out)?;
@@ -233,7 +250,9 @@ impl Generation<'_> {
         let place: Place = (imap.account.name.clone(), folder.to_owned());
         let interval = self.config.schedule.imap;
         let words = words.clone();
+        let generation = self.number;
         thread::spawn(move || {
+            let _leaving = Leaving(words.clone(), generation);
             // The main thread hears until the process ends.
             let tell = |event| drop(words.send(Word::Event(place.clone(), event)));
             let report = |report| drop(words.send(Word::Report(place.clone(), report)));
@@ -247,8 +266,21 @@ impl Generation<'_> {
             };
             reader.watch(&mut client, &place.1, interval, &report);
             drop(shared);
-            drop(words.send(Word::Ended));
         });
+    }
+}
+
+/// Says that a watcher of this generation ends, however it does.
+struct Leaving(Sender<Word>, u32);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        let ended = Word::Ended {
+            generation: self.1,
+            failed: thread::panicking(),
+        };
+        // The main thread hears until the process ends.
+        let _ = self.0.send(ended);
     }
 }
 
@@ -263,12 +295,15 @@ struct Teller {
 
 impl Teller {
     /// Prints what was found and not told. Where the database cannot say so now, the next time does.
-    fn tell(&mut self, out: &mut dyn Write) -> io::Result<()> {
+    fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
         if self.printed.is_none() {
             match mailboxes::findings(&self.database) {
-                Ok(findings) if findings.list.is_empty() => {}
+                Ok(findings) if !findings.news => {}
                 Ok(findings) => {
-                    mailboxes::print(&findings, out)?;
+                    // Whoever stops reading what a service says does not mean to end it.
+                    mailboxes::print(&findings, out).map_err(|error| {
+                        anyhow::anyhow!("failed to print what was found: {error}")
+                    })?;
                     self.printed = Some(findings);
                 }
                 Err(error) => {
@@ -363,4 +398,26 @@ fn brief(counts: &Counts) -> String {
 fn notify(states: &[NotifyState<'_>]) {
     // Without one, nobody is there to hear it.
     let _ = sd_notify::notify(states);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watcher_that_fails_says_so() {
+        let (words, heard) = channel();
+        for fails in [false, true] {
+            let words = words.clone();
+            let watcher = thread::spawn(move || {
+                let _leaving = Leaving(words, 3);
+                assert!(!fails, "as the test wants it");
+            });
+            assert_eq!(watcher.join().is_err(), fails);
+            let Ok(Word::Ended { generation, failed }) = heard.recv() else {
+                panic!("nothing is said");
+            };
+            assert_eq!((generation, failed), (3, fails));
+        }
+    }
 }

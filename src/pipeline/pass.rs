@@ -94,10 +94,12 @@ impl Plan {
         for mail in mails {
             match state(mail.uid) {
                 Some(State::Stored(_)) => {}
-                Some(State::Waits(until)) if until > now => {}
+                Some(State::Waits(until, _)) if until > now => {}
                 Some(State::Oversized(bytes)) if bytes.max(mail.size) > limit => {}
                 _ if mail.size > limit => oversized.push((mail.uid, mail.size)),
-                Some(State::Attempted(attempts)) if attempts >= SUSPECT => {
+                Some(State::Attempted(attempts) | State::Waits(_, attempts))
+                    if attempts >= SUSPECT =>
+                {
                     suspects.insert(mail.uid);
                     fetch.push(*mail);
                 }
@@ -303,10 +305,14 @@ impl Pass<'_> {
                 match self.probe.read(&bytes, self.stop) {
                     Verdict::Survived => None,
                     Verdict::Died(reason) => Some(reason),
+                    // The end was asked for: nothing is wrong with the message.
+                    Verdict::Unknown(_) if self.stop.requested() => continue,
                     Verdict::Unknown(why) => {
                         let reason =
                             format!("it could not be tried in a process of its own: {why}");
-                        self.lock().postpone(mailbox, &[(uid, reason)], now)?;
+                        let mut store = self.lock();
+                        store.came_back(mailbox, &[uid])?;
+                        store.postpone(mailbox, &[(uid, reason)], now)?;
                         continue;
                     }
                 }
@@ -404,7 +410,12 @@ impl Hand<'_> {
         if let Some(action) = action {
             match self.client.act(uids, &action) {
                 Ok(_) => {}
-                Err(error) if error.kind == imap::ErrorKind::Refused => {
+                Err(error)
+                    if matches!(
+                        error.kind,
+                        imap::ErrorKind::Refused | imap::ErrorKind::NoFolder
+                    ) =>
+                {
                     // Reading goes on; what is stored stays to be acknowledged.
                     self.refused = true;
                     let _ = self.words.send(Word::Failed(error));

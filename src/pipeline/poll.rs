@@ -114,7 +114,7 @@ mod tests {
     use std::path::Path;
 
     use crate::query::findings;
-    use crate::store::{Access, Marks, Settings, Store, open_reading};
+    use crate::store::{Access, Incoming, Marks, Settings, Store, open_reading};
 
     fn words(path: &Path) -> Vec<(&'static str, u64, String)> {
         let conn = open_reading(path).unwrap();
@@ -124,6 +124,42 @@ mod tests {
             .collect()
     }
 
+    fn tell(path: &Path, store: &mut Store) {
+        let found = findings(&open_reading(path).unwrap()).unwrap();
+        store
+            .told(&Marks {
+                report: found.report,
+                quarantine: found.quarantine,
+                pending: found.pending,
+            })
+            .unwrap();
+    }
+
+    #[test]
+    fn what_takes_the_place_of_a_dropped_entry_of_the_quarantine_is_told_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.db");
+        let mut store = Store::open(&path, Access::Create, Settings::default()).unwrap();
+        for uid in 1..=3 {
+            let incoming = Incoming {
+                origin: &format!("imap:a/INBOX/7/{uid}"),
+                name: None,
+                digest: [0; 32],
+                bytes: 0,
+                by_mail: true,
+                now: chrono::DateTime::UNIX_EPOCH,
+            };
+            let mut mail = std::io::Cursor::new(format!("mail {uid}"));
+            store
+                .swallow(&incoming, &mut mail, "too large", None)
+                .unwrap();
+            assert_eq!(words(&path).len(), 1, "mail {uid}");
+            tell(&path, &mut store);
+            let entry = store.entries().unwrap()[0].id;
+            store.drop_entries(&[entry]).unwrap();
+        }
+    }
+
     #[test]
     fn a_reason_to_wait_is_told_once_while_it_lasts_and_again_when_it_is_back() {
         let dir = tempfile::tempdir().unwrap();
@@ -131,16 +167,7 @@ mod tests {
         let mut store = Store::open(&path, Access::Create, Settings::default()).unwrap();
         let mailbox = store.mailbox("a", "INBOX", 7).unwrap().id;
         let full = |uid: u32| (uid, "the quarantine is full".to_owned());
-        let told = |store: &mut Store| {
-            let found = findings(&open_reading(&path).unwrap()).unwrap();
-            store
-                .told(&Marks {
-                    report: found.report,
-                    quarantine: found.quarantine,
-                    pending: found.pending,
-                })
-                .unwrap();
-        };
+        let told = |store: &mut Store| tell(&path, store);
         let now = chrono::DateTime::UNIX_EPOCH;
         store.postpone(mailbox, &[full(1), full(2)], now).unwrap();
         let text = "2 x in imap:a/INBOX: the quarantine is full".to_owned();

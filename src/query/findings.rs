@@ -65,6 +65,9 @@ pub struct Findings {
     pub quarantine: i64,
     /// The messages that wait or are too large: mailbox and UID.
     pub pending: Vec<(i64, u32)>,
+    /// Whether any of these rows is new, also one that nobody need look at: there is something to
+    /// remember.
+    pub news: bool,
 }
 
 /// What was not told yet.
@@ -92,6 +95,7 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         report: last("report")?,
         quarantine: last("quarantine")?,
         pending: Vec::new(),
+        news: false,
     };
     for (kind, sql) in [
         (FindingKind::Complaint, COMPLAINTS),
@@ -119,6 +123,8 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
     )?;
     let rows = untold.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     found.pending = rows.collect::<Result<_, _>>()?;
+    found.news =
+        found.report > report || found.quarantine > quarantine || !found.pending.is_empty();
     Ok(found)
 }
 

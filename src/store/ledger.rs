@@ -44,8 +44,8 @@ pub enum State {
     Attempted(u32),
     /// It is stored, and not acknowledged.
     Stored(Outcome),
-    /// It has to wait until then.
-    Waits(DateTime<Utc>),
+    /// It has to wait until then, and so many attempts to read it never came back.
+    Waits(DateTime<Utc>, u32),
     /// It is too large to be fetched: so many bytes.
     Oversized(u64),
 }
@@ -102,7 +102,7 @@ pub fn mailbox(
           WHERE mailbox = ?1 ORDER BY uid",
     )?;
     let rows = find.query_map([id], |row| {
-        let attempts: i64 = row.get(3)?;
+        let attempts = u32::try_from(row.get::<_, i64>(3)?).unwrap_or_default();
         let state = match row.get::<_, i64>(1)? {
             2 if row.get::<_, Option<i64>>(2)? == Some(Outcome::Unreadable as i64) => {
                 State::Stored(Outcome::Unreadable)
@@ -110,13 +110,16 @@ pub fn mailbox(
             2 => State::Stored(Outcome::Read),
             3 => {
                 let at = row.get::<_, Option<i64>>(4)?.unwrap_or_default();
-                State::Waits(DateTime::from_timestamp(at, 0).unwrap_or_default())
+                State::Waits(
+                    DateTime::from_timestamp(at, 0).unwrap_or_default(),
+                    attempts,
+                )
             }
             4 => {
                 let bytes = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
                 State::Oversized(u64::try_from(bytes).unwrap_or_default())
             }
-            _ => State::Attempted(u32::try_from(attempts).unwrap_or_default()),
+            _ => State::Attempted(attempts),
         };
         Ok(Pending {
             uid: uid(row.get(0)?),
@@ -214,14 +217,28 @@ impl Store {
         Ok(())
     }
 
-    /// A message has to wait, longer with each try.
+    /// A message that was read has to wait, longer with each try.
     pub(crate) fn waits(
         &mut self,
         ticket: Ticket,
         reason: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let key = params![ticket.mailbox, ticket.uid];
+        self.wait(ticket.mailbox, ticket.uid, reason, now)?;
+        self.conn
+            .prepare_cached("UPDATE pending SET attempts = 0 WHERE mailbox = ?1 AND uid = ?2")?
+            .execute(params![ticket.mailbox, ticket.uid])?;
+        Ok(())
+    }
+
+    fn wait(
+        &mut self,
+        mailbox: i64,
+        uid: u32,
+        reason: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let key = params![mailbox, uid];
         let tries: i64 = self
             .conn
             .prepare_cached("SELECT tries FROM pending WHERE mailbox = ?1 AND uid = ?2")?
@@ -236,19 +253,15 @@ impl Store {
             .prepare_cached(
                 "INSERT INTO pending (mailbox, uid, state, attempts, tries, retry_at, reason, told)
                  VALUES (?1, ?2, 3, 0, 1, ?3, ?4, 0)
-                 ON CONFLICT (mailbox, uid) DO UPDATE SET state = 3, attempts = 0,
-                     tries = tries + 1, retry_at = excluded.retry_at, reason = excluded.reason",
+                 ON CONFLICT (mailbox, uid) DO UPDATE SET state = 3, tries = tries + 1,
+                     retry_at = excluded.retry_at, reason = excluded.reason",
             )?
-            .execute(params![
-                ticket.mailbox,
-                ticket.uid,
-                until.timestamp(),
-                reason
-            ])?;
+            .execute(params![mailbox, uid, until.timestamp(), reason])?;
         Ok(())
     }
 
-    /// Messages that cannot be fetched now, with the reasons: they wait.
+    /// Messages that cannot be fetched or tried now, with the reasons: they wait. What earlier attempts
+    /// proved stays.
     pub fn postpone(
         &mut self,
         mailbox: i64,
@@ -257,12 +270,7 @@ impl Store {
     ) -> Result<(), Error> {
         self.within(|store| {
             for (uid, reason) in failed {
-                let ticket = Ticket {
-                    mailbox,
-                    uid: *uid,
-                    acknowledge: false,
-                };
-                store.waits(ticket, reason, now)?;
+                store.wait(mailbox, *uid, reason, now)?;
             }
             Ok(())
         })
@@ -275,7 +283,7 @@ impl Store {
                 "INSERT INTO pending (mailbox, uid, state, attempts, tries, bytes, told)
                  VALUES (?1, ?2, 4, 0, 0, ?3, 0)
                  ON CONFLICT (mailbox, uid) DO UPDATE SET state = 4, attempts = 0,
-                     bytes = excluded.bytes",
+                     bytes = excluded.bytes, told = CASE state WHEN 4 THEN told ELSE 0 END",
             )?;
             for (uid, bytes) in oversized {
                 let bytes = i64::try_from(*bytes).unwrap_or(i64::MAX);
@@ -437,13 +445,34 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..20 {
             store.postpone(id, &[(4, "full".to_owned())], now).unwrap();
-            let [(4, State::Waits(until))] = states(&mut store)[..] else {
+            let [(4, State::Waits(until, 0))] = states(&mut store)[..] else {
                 panic!("it waits");
             };
             waits.push((until - now).num_seconds());
         }
         assert_eq!(waits[..3], [300, 600, 1200]);
         assert_eq!(waits[19], LONGEST_WAIT);
+    }
+
+    #[test]
+    fn waiting_takes_nothing_away_from_what_attempts_proved() {
+        let (_dir, mut store) = store();
+        let id = store.mailbox("a", "INBOX", 7).unwrap().id;
+        let now = DateTime::UNIX_EPOCH;
+        let failed = [(4, "no process can be started".to_owned())];
+        store.attempt(id, &[4]).unwrap();
+        store.attempt(id, &[4]).unwrap();
+        store.postpone(id, &failed, now).unwrap();
+        assert!(matches!(states(&mut store)[..], [(4, State::Waits(_, 2))]));
+        // One that was read, and has no place in the database, is above suspicion.
+        store.attempt(id, &[4]).unwrap();
+        let ticket = Ticket {
+            mailbox: id,
+            uid: 4,
+            acknowledge: true,
+        };
+        store.waits(ticket, "full", now).unwrap();
+        assert!(matches!(states(&mut store)[..], [(4, State::Waits(_, 0))]));
     }
 
     #[test]

@@ -26,6 +26,9 @@ fn complaint(n: u32) -> Vec<u8> {
 const UNREADABLE: &[u8] = b"Content-Type: application/tlsrpt+gzip\r\n\r\nnot gzip\r\n";
 const NO_REPORT: &[u8] = b"Subject: lunch?\r\n\r\nAt noon.\r\n";
 
+/// Far more than a server is asked for in a moment.
+const MANY: u32 = 50;
+
 /// What the server has: folders of mails by UID.
 #[derive(Default)]
 struct Post {
@@ -35,7 +38,12 @@ struct Post {
     calls_left: Option<u32>,
     calls: u32,
     bodies: usize,
-    refuse_acts: bool,
+    /// Why the server does nothing with a message.
+    refusal: Option<ErrorKind>,
+    /// What IDLE ends with at once; how often it did, and who ends it all when that was too often.
+    idle: Option<Result<Woken, ErrorKind>>,
+    idles: u32,
+    enough: Option<Stop>,
 }
 
 #[derive(Clone)]
@@ -128,8 +136,8 @@ impl Session for Connection {
 
     fn act(&mut self, uids: &[u32], means: &Means) -> Result<(), ImapError> {
         self.call(|post, folder| {
-            if post.refuse_acts {
-                return Err(ImapError::new(ErrorKind::Refused, "read-only"));
+            if let Some(kind) = post.refusal {
+                return Err(ImapError::new(kind, "no"));
             }
             if let Means::Move(target) = means {
                 for uid in uids {
@@ -163,7 +171,14 @@ impl Session for Connection {
     }
 
     fn idle(&mut self, _: Duration) -> Result<Woken, ImapError> {
-        Ok(Woken::Timeout)
+        self.call(|post, _| {
+            post.idles += 1;
+            if let Some(enough) = post.enough.as_ref().filter(|_| post.idles == MANY) {
+                enough.request();
+            }
+            let ended = post.idle.unwrap_or(Ok(Woken::Timeout));
+            ended.map_err(|kind| ImapError::new(kind, "no"))
+        })
     }
 
     fn set_deadline(&mut self, _: Option<Instant>) {}
@@ -198,6 +213,16 @@ impl World {
     }
 
     fn pass(&self) -> (Counts, Vec<ImapError>) {
+        let mut counts = Counts::default();
+        let errors = self.read(|reader, client| {
+            reader
+                .account(client, &["INBOX".to_owned()], &mut counts)
+                .unwrap()
+        });
+        (counts, errors)
+    }
+
+    fn read<T>(&self, work: impl FnOnce(&Reader<'_>, &mut Client) -> T) -> T {
         let account = Account {
             name: "a".to_owned(),
             endpoint: Endpoint {
@@ -232,11 +257,7 @@ impl World {
             now: &|| DateTime::UNIX_EPOCH,
             tell: &|_| {},
         };
-        let mut counts = Counts::default();
-        let errors = reader
-            .account(&mut client, &["INBOX".to_owned()], &mut counts)
-            .unwrap();
-        (counts, errors)
+        work(&reader, &mut client)
     }
 
     fn uids(&self, folder: &str) -> Vec<u32> {
@@ -313,29 +334,38 @@ fn a_connection_that_is_cut_at_any_call_costs_nothing() {
 
 #[test]
 fn a_refused_acknowledgement_stops_no_reading_and_is_made_up_for() {
-    let world = world();
-    world.post.lock().unwrap().refuse_acts = true;
-    let (counts, errors) = world.pass();
-    assert_eq!(counts.messages, 8);
-    assert_eq!(errors.len(), 1);
-    assert_eq!(world.uids("INBOX").len(), 8);
-    world.post.lock().unwrap().refuse_acts = false;
-    let (counts, errors) = world.pass();
-    assert_eq!(counts.messages, 0);
-    assert!(errors.is_empty());
-    assert_eq!(world.uids("INBOX"), [5]);
-    assert_eq!(world.post.lock().unwrap().bodies, 8);
+    // Read-only; and without the folder to move to, which is what a hidden bin is on Gmail.
+    for kind in [ErrorKind::Refused, ErrorKind::NoFolder] {
+        let world = world();
+        world.post.lock().unwrap().refusal = Some(kind);
+        let (counts, errors) = world.pass();
+        assert_eq!(counts.messages, 8);
+        assert_eq!(errors.len(), 1);
+        assert_eq!(world.uids("INBOX").len(), 8);
+        // What comes later is read, though what came before is still to be acknowledged.
+        let late = complaint(9);
+        let inbox = |post: &mut Post| post.folders.get_mut("INBOX").unwrap().insert(9, late);
+        inbox(&mut world.post.lock().unwrap());
+        let (counts, errors) = world.pass();
+        assert_eq!((counts.messages, errors.len()), (1, 1), "{kind:?}");
+        world.post.lock().unwrap().refusal = None;
+        let (counts, errors) = world.pass();
+        assert_eq!(counts.messages, 0);
+        assert!(errors.is_empty());
+        assert_eq!(world.uids("INBOX"), [5]);
+        assert_eq!(world.post.lock().unwrap().bodies, 9);
+    }
 }
 
 #[test]
 fn another_uid_validity_reads_everything_again_and_counts_nothing_twice() {
     let world = world();
-    world.post.lock().unwrap().refuse_acts = true;
+    world.post.lock().unwrap().refusal = Some(ErrorKind::Refused);
     world.pass();
     {
         let mut post = world.post.lock().unwrap();
         post.validity = 8;
-        post.refuse_acts = false;
+        post.refusal = None;
     }
     let (counts, _) = world.pass();
     assert_eq!((counts.stored.complaint, counts.duplicates), (0, 6));
@@ -352,6 +382,34 @@ fn the_end_lets_go_of_a_pass() {
 }
 
 #[test]
+fn a_server_that_ends_every_idle_at_once_is_not_asked_without_rest() {
+    let ends = [
+        Ok(Woken::Changed),
+        Err(ErrorKind::Refused),
+        Err(ErrorKind::Protocol),
+    ];
+    for ended in ends {
+        let world = World::new(&[]);
+        {
+            let mut post = world.post.lock().unwrap();
+            post.idle = Some(ended);
+            post.enough = Some(world.stop.clone());
+        }
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                world.read(|reader, client| {
+                    reader.watch(client, "INBOX", Duration::from_hours(1), &|_| {});
+                });
+            });
+            world.stop.wait(Duration::from_millis(500));
+            world.stop.request();
+        });
+        let idles = world.post.lock().unwrap().idles;
+        assert!((1..MANY).contains(&idles), "{ended:?}: {idles}");
+    }
+}
+
+#[test]
 fn a_suspect_stands_alone_in_its_place() {
     let mailbox = Mailbox {
         id: 1,
@@ -362,11 +420,12 @@ fn a_suspect_stands_alone_in_its_place() {
             (4, State::Stored(Outcome::Read)),
             (
                 9,
-                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1)),
+                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1), 0),
             ),
             (10, State::Oversized(500)),
             (11, State::Oversized(500)),
             (12, State::Attempted(1)),
+            (13, State::Waits(DateTime::UNIX_EPOCH, 2)),
         ]
         .map(|(uid, state)| crate::store::Pending { uid, state })
         .to_vec(),
@@ -382,6 +441,7 @@ fn a_suspect_stands_alone_in_its_place() {
         mail(9, 1),
         mail(10, 200),
         mail(11, 50),
+        mail(13, 1),
     ];
     let plan = Plan::new(mailbox, String::new(), &mails, 100, DateTime::UNIX_EPOCH);
     let batches: Vec<Vec<u32>> = plan
@@ -389,7 +449,7 @@ fn a_suspect_stands_alone_in_its_place() {
         .iter()
         .map(|batch| batch.iter().map(|mail| mail.uid).collect())
         .collect();
-    assert_eq!(batches, [vec![2], vec![3], vec![5, 7]]);
+    assert_eq!(batches, [vec![2], vec![3], vec![5, 7], vec![13]]);
     assert_eq!(plan.gone, [12]);
     assert_eq!(plan.oversized, [(6, 101)]);
 }

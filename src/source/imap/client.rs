@@ -45,6 +45,8 @@ pub struct Client {
     targets: BTreeSet<String>,
     /// How often in a row waiting broke the connection.
     broken_waits: u32,
+    /// Whether the folder was selected again since it was searched: nobody told of what came in between.
+    missed: bool,
 }
 
 struct Connection {
@@ -103,6 +105,7 @@ impl Client {
             folder: None,
             targets: BTreeSet::new(),
             broken_waits: 0,
+            missed: false,
         }
     }
 
@@ -156,7 +159,7 @@ impl Client {
     /// each once. One whose size the server does not say is there with a size of 0: only its fetch
     /// tells whether it is gone.
     pub fn arrivals(&mut self, from: u32, known: &[u32]) -> Result<Vec<Mail>, Error> {
-        self.in_folder(|session| {
+        let arrived = self.in_folder(|session| {
             // There is no UID 0, and a server may refuse to search for it.
             let mut uids = session.search_from(from.max(1))?;
             if !known.is_empty() {
@@ -174,7 +177,9 @@ impl Client {
                 Mail { uid, size }
             });
             Ok(mails.collect())
-        })
+        });
+        self.missed &= arrived.is_err();
+        arrived
     }
 
     /// Fetches the mails of a batch: one [`Fetched`] for each, in their order. One above `most` bytes
@@ -322,7 +327,7 @@ impl Client {
     ///
     /// After connecting again it says [`Woken::Changed`]: something may have come in the meantime.
     pub fn wait(&mut self, at_most: Duration) -> Result<Woken, Error> {
-        if !self.connection.as_ref().is_some_and(|c| c.selected) {
+        if self.missed || !self.connection.as_ref().is_some_and(|c| c.selected) {
             return self.look_again();
         }
         let mut left = at_most;
@@ -358,6 +363,7 @@ impl Client {
 
     fn look_again(&mut self) -> Result<Woken, Error> {
         self.in_folder(|session| session.noop())?;
+        self.missed = false;
         Ok(Woken::Changed)
     }
 
@@ -474,6 +480,7 @@ impl Client {
             return Err(error);
         }
         connection.selected = true;
+        self.missed = true;
         Ok(())
     }
 

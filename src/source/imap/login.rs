@@ -21,6 +21,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
+/// How much of a secret is looked for, in characters: what a server says was cut short.
+const BEGIN: usize = 12;
+
 /// A way to log in.
 #[derive(Debug, PartialEq, Eq)]
 enum Way {
@@ -49,6 +52,8 @@ pub(super) fn log_in(
         Way::Login(_) => "LOGIN".to_owned(),
         Way::Authenticate(mechanism, _) => format!("AUTHENTICATE {mechanism}"),
     };
+    let secrets = secrets(&way, credentials);
+    let told = |error| discreet(error, &secrets);
     wire.begin(&label, Wanted::Login)?;
     let client = imap::Client::new(wire.clone());
     let outcome = catch_unwind(AssertUnwindSafe(|| {
@@ -58,10 +63,30 @@ pub(super) fn log_in(
         };
         logged_in.map_err(|(error, _)| error)
     }));
-    let answer = wire.finish(outcome)?;
-    answer
-        .value
-        .ok_or_else(|| refusal(&label, &account.username, &answer.said, &wire.challenge()))
+    let answer = wire.finish(outcome).map_err(told)?;
+    let refused = || refusal(&label, &account.username, &answer.said, &wire.challenge());
+    answer.value.ok_or_else(|| told(refused()))
+}
+
+/// What is sent and nobody is to see, in the forms in which a server may repeat it.
+fn secrets(way: &Way, credentials: &Credentials) -> Vec<String> {
+    let (Credentials::Password(secret) | Credentials::Token(secret)) = credentials;
+    let mut secrets = vec![secret.clone()];
+    if let Way::Authenticate(_, says) = way {
+        secrets.extend(says.iter().map(|said| BASE64.encode(said)));
+    }
+    secrets
+}
+
+/// The same error, cut off where a server repeats a secret.
+fn discreet(mut error: Error, secrets: &[String]) -> Error {
+    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
+        let begin: String = secret.chars().take(BEGIN).collect();
+        if let Some((before, _)) = error.what.split_once(&begin) {
+            error.what = format!("{before}***");
+        }
+    }
+    error
 }
 
 /// The session of a server that knows already who logs in. The crate makes one of a login alone.

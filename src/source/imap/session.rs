@@ -420,7 +420,12 @@ impl Session for Connection {
 
     fn logout(mut self: Box<Self>) {
         let patience = self.patience.min(LEAVE);
-        self.wire.with(|channel| channel.set_patience(patience));
+        self.wire.with(|channel| {
+            channel.set_patience(patience);
+            // Also for a server that has always something else to say.
+            let until = Instant::now().checked_add(patience);
+            channel.stream().set_deadline(until);
+        });
         // CLOSE would expunge what others have flagged; LOGOUT does not.
         let _ = self.try_run("LOGOUT", Wanted::End, "LOGOUT");
     }

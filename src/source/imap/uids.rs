@@ -9,6 +9,8 @@ const LINE: usize = 8_000;
 const FRAME: usize = 120;
 /// Longest set however long a folder's name is.
 const LEAST: usize = 100;
+/// Most UIDs of a set: what is said of each has to fit into one answer.
+const UIDS: usize = 20_000;
 
 /// The UIDs that one command is about.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +38,8 @@ pub(super) fn sets(uids: &[u32], beside: usize) -> Vec<Set> {
 
     let mut sets: Vec<Set> = Vec::new();
     let mut range = String::new();
-    for run in uids.chunk_by(|one, next| one.checked_add(1) == Some(*next)) {
+    let runs = uids.chunk_by(|one, next| one.checked_add(1) == Some(*next));
+    for run in runs.flat_map(|run| run.chunks(UIDS)) {
         range.clear();
         // Writing into a `String` does not fail.
         match run {
@@ -45,7 +48,10 @@ pub(super) fn sets(uids: &[u32], beside: usize) -> Vec<Set> {
             [] => continue,
         }
         match sets.last_mut() {
-            Some(set) if set.text.len() + 1 + range.len() <= room => {
+            Some(set)
+                if set.text.len() + 1 + range.len() <= room
+                    && set.uids.len() + run.len() <= UIDS =>
+            {
                 set.text.push(',');
                 set.text.push_str(&range);
                 set.uids.extend(run);
@@ -78,6 +84,19 @@ mod tests {
     fn nothing_is_no_command() {
         assert_eq!(sets(&[], 0), []);
         assert_eq!(sets(&[0], 0), []);
+    }
+
+    #[test]
+    fn no_set_has_more_than_one_answer_can_tell_of() {
+        let uids: Vec<u32> = (1..=3_000_000).collect();
+        let sets = sets(&uids, 0);
+        assert_eq!(sets[1].text, "20001:40000");
+        // `* 3000000 FETCH (UID 3000000 RFC822.SIZE 52428800)`, with flags, in an answer of 64 MiB.
+        assert!(sets.iter().all(|set| set.uids.len() <= (64 << 20) / 100));
+        assert_eq!(
+            sets.iter().map(|set| set.uids.len()).sum::<usize>(),
+            3_000_000
+        );
     }
 
     #[test]

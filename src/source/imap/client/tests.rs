@@ -458,6 +458,25 @@ fn after_connecting_again_there_may_be_news() {
 }
 
 #[test]
+fn what_came_while_a_pass_had_to_connect_again_is_not_waited_for() {
+    for during in ["bodies", "act"] {
+        let server = Server::with(FIVE);
+        let mut cut = false;
+        server.fails(move |call| {
+            let fails = call.name == during && !cut;
+            cut |= fails;
+            fails.then_some((When::Before, CUT))
+        });
+        let mut client = server.client();
+        let hour = Duration::from_hours(1);
+        pass(&mut client, &Action::Seen).unwrap();
+        assert_eq!(client.wait(hour).unwrap(), Woken::Changed, "{during}");
+        pass(&mut client, &Action::Seen).unwrap();
+        assert_eq!(client.wait(hour).unwrap(), Woken::Timeout, "{during}");
+    }
+}
+
+#[test]
 fn a_server_that_ends_every_idle_is_told_of() {
     let server = Server::with(FIVE);
     server.fails(|call| call.name.starts_with("idle").then_some((When::Before, CUT)));
