@@ -88,7 +88,9 @@ pub(super) fn hint(kind: ErrorKind) -> Option<&'static str> {
         ErrorKind::Network(net::ErrorKind::Network | net::ErrorKind::Timeout) => {
             "check host, port and the network; nothing is lost, the next pass tries again"
         }
-        ErrorKind::Credentials => "postwatch imap login NAME signs in where oauth2 is used",
+        ErrorKind::Credentials => {
+            "see to what [[imap]] names for the login; with oauth2, postwatch imap login NAME signs in"
+        }
         ErrorKind::Refused => "nothing is lost: what is stored is acknowledged by a later pass",
         ErrorKind::Protocol
         | ErrorKind::Oversized(_)

@@ -94,7 +94,7 @@ impl Plan {
         for mail in mails {
             match state(mail.uid) {
                 Some(State::Stored(_)) => {}
-                Some(State::Waits(until, _)) if until > now => {}
+                Some(State::Waits(until, _)) if store::is_early(until, now) => {}
                 Some(State::Oversized(bytes)) if bytes.max(mail.size) > limit => {}
                 _ if mail.size > limit => oversized.push((mail.uid, mail.size)),
                 Some(State::Attempted(attempts) | State::Waits(_, attempts))

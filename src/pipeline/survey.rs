@@ -116,7 +116,8 @@ fn contents(
         ..Contents::default()
     };
     for mail in client.arrivals(next, &uids)? {
-        let state = pending.iter().find(|pending| pending.uid == mail.uid);
+        let state = pending.binary_search_by_key(&mail.uid, |pending| pending.uid);
+        let state = state.ok().and_then(|at| pending.get(at));
         if matches!(state.map(|pending| pending.state), Some(State::Stored(_))) {
             contents.unacknowledged += 1;
         } else if mail.size > limit {

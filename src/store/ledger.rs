@@ -14,6 +14,13 @@ const WAIT: i64 = 300;
 /// Longest wait, in seconds.
 const LONGEST_WAIT: i64 = 6 * 3600;
 
+/// Whether it is too early for a message that waits until then. A wait that is longer than there can be
+/// was made by a clock that was wrong.
+pub fn is_early(until: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    let left = (until - now).num_seconds();
+    left > 0 && left <= LONGEST_WAIT
+}
+
 /// A message of a mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket {
@@ -452,6 +459,11 @@ mod tests {
         }
         assert_eq!(waits[..3], [300, 600, 1200]);
         assert_eq!(waits[19], LONGEST_WAIT);
+        let after = |seconds| now + TimeDelta::seconds(seconds);
+        assert!(is_early(after(300), now) && is_early(after(LONGEST_WAIT), now));
+        assert!(!is_early(now, now) && !is_early(after(-1), now));
+        // The clock was ahead when it was made.
+        assert!(!is_early(after(LONGEST_WAIT + 1), now));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 pub use care::{Conflict, Stats};
-pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, mailbox};
+pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mailbox};
 pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
 pub use own::Own;

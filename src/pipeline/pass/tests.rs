@@ -420,7 +420,7 @@ fn a_suspect_stands_alone_in_its_place() {
             (4, State::Stored(Outcome::Read)),
             (
                 9,
-                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::days(1), 0),
+                State::Waits(DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(1), 0),
             ),
             (10, State::Oversized(500)),
             (11, State::Oversized(500)),

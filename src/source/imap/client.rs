@@ -200,7 +200,17 @@ impl Client {
                 };
             }
             // There is one for each that was wanted.
-            fetched.next().unwrap_or(Fetched::Gone { uid: mail.uid })
+            match fetched.next() {
+                // It would be a mail without a report, and never be asked for again.
+                Some(Fetched::Message { uid, bytes }) if bytes.is_empty() && mail.size > 0 => {
+                    Fetched::Failed {
+                        uid,
+                        what: format!("the server sends nothing of its {} bytes", mail.size),
+                    }
+                }
+                Some(fetched) => fetched,
+                None => Fetched::Gone { uid: mail.uid },
+            }
         });
         Ok(each.collect())
     }

@@ -102,6 +102,32 @@ fn a_mail_that_is_there_and_is_not_sent_is_not_gone() {
 }
 
 #[test]
+fn a_mail_of_which_nothing_is_sent_is_not_an_empty_mail() {
+    let server = Server::with(&[(2, ""), (3, "c"), (5, "")]);
+    server
+        .world()
+        .folders
+        .get_mut("INBOX")
+        .unwrap()
+        .messages
+        .get_mut(&5)
+        .unwrap()
+        .announced = 7;
+    let mut client = server.inbox();
+    let arrived = client.arrivals(1, &[]).unwrap();
+    let fetched = client.fetch(&arrived, MOST).unwrap();
+    let what = "the server sends nothing of its 7 bytes".to_owned();
+    assert_eq!(
+        fetched,
+        [
+            message(2, ""),
+            message(3, "c"),
+            Fetched::Failed { uid: 5, what }
+        ]
+    );
+}
+
+#[test]
 fn a_cut_at_any_call_neither_loses_nor_repeats_a_message() {
     for action in [to_processed(), Action::Delete, Action::Seen] {
         let calls = {
