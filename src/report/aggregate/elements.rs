@@ -74,8 +74,8 @@ pub(super) enum RecordField {
 macro_rules! elements {
     ($($parent:ident { $($name:literal => $place:expr),+ $(,)? })+) => {
         /// What an element of this name is as a child of `self`, and its name; `None` where it is
-        /// unknown there.
-        fn exactly(self, name: &str) -> Option<(Place, &'static str)> {
+        /// unknown there. Case matters.
+        pub(super) fn exactly(self, name: &str) -> Option<(Place, &'static str)> {
             match self {
                 $(Self::$parent => match name {
                     $($name => Some(($place, $name)),)+

@@ -9,8 +9,8 @@ use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WIN
 
 use crate::message::Problems;
 
-/// How many bytes are read at a time.
-const CHUNK: usize = 64 << 10;
+/// How many bytes are read at a time, usually.
+pub(super) const CHUNK: usize = 64 << 10;
 
 /// How far into a document its XML declaration is looked for.
 const DECLARATION: usize = 1 << 10;
@@ -42,10 +42,11 @@ pub(super) struct Input<R> {
 }
 
 impl<R: Read> Input<R> {
-    pub(super) fn new(source: R) -> Self {
+    /// `chunk` is how many bytes are read at a time: 4 or more, so that every character fits.
+    pub(super) fn new(source: R, chunk: usize) -> Self {
         Self {
             source,
-            raw: vec![0; CHUNK].into_boxed_slice(),
+            raw: vec![0; chunk.max(4)].into_boxed_slice(),
             held: 0,
             text: String::new(),
             spare: String::new(),
@@ -267,7 +268,7 @@ mod tests {
 
     fn text(bytes: &[u8]) -> (String, Vec<String>) {
         let mut problems = Problems::default();
-        let mut input = Input::new(Drip(bytes));
+        let mut input = Input::new(Drip(bytes), CHUNK);
         let mut text = String::new();
         while !input.ended() {
             input.fill(input.window().len(), &mut problems);
@@ -334,7 +335,7 @@ mod tests {
                 Ok(3)
             }
         }
-        let mut input = Input::new(Fails(false));
+        let mut input = Input::new(Fails(false), CHUNK);
         input.fill(0, &mut Problems::default());
         assert_eq!(input.window(), "<a>");
         assert!(input.ended() && input.failure().is_some());

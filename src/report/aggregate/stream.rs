@@ -4,8 +4,11 @@
 //! report. Nothing is validated: names are matched without their prefix, in any order, and where
 //! the markup is broken the reader goes on with the likeliest reading and says so.
 //!
-//! The parser is run over windows of text rather than over the stream: it then copies nothing, and
-//! what it keeps about elements that were never closed lasts no longer than a window.
+//! Two read the same text: `scan` what is plain, and quick-xml, the careful one, everything else.
+//! Where one stops the other goes on; what comes out is what quick-xml alone would give.
+//!
+//! They run over windows of text rather than over the stream: nothing is copied then, and what
+//! quick-xml keeps about elements that were never closed lasts no longer than a window.
 
 use std::io::{self, Read};
 
@@ -14,7 +17,8 @@ use quick_xml::errors::{Error, SyntaxError};
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-use super::input::Input;
+use super::input::{CHUNK, Input};
+use super::scan::{self, local};
 use super::walk::{End, MAX_TOKEN, Part, Walk};
 use super::{Metadata, Record};
 use crate::message::unpack::Document as Unpacked;
@@ -26,6 +30,27 @@ const ROOT_WITHIN: (usize, u32) = (64 << 10, 2000);
 
 /// How often the reader picks up again after a tag that never ends. Each time costs a window.
 const MAX_RESCUES: u32 = 100;
+
+/// How many events the careful parser reads, at least, before the scanner has another go. Where one
+/// thing is unusual, so is often the next.
+const CAREFUL: u32 = 8;
+
+/// How a document is read. It changes nothing in what comes out; tests show that.
+#[derive(Debug, Clone, Copy)]
+struct Manner {
+    /// Whether the scanner takes part.
+    scan: bool,
+    /// See [`CAREFUL`].
+    careful: u32,
+    /// How many bytes are read at a time.
+    chunk: usize,
+}
+
+const USUAL: Manner = Manner {
+    scan: true,
+    careful: CAREFUL,
+    chunk: CHUNK,
+};
 
 /// Receives one document's report.
 pub trait Document {
@@ -75,11 +100,21 @@ fn read_from<'a>(
     problems: &mut Problems,
     to: &mut dyn Document,
 ) -> Outcome {
+    read_by(USUAL, open, limits, problems, to)
+}
+
+fn read_by<'a>(
+    manner: Manner,
+    open: &dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
+    limits: &Limits,
+    problems: &mut Problems,
+    to: &mut dyn Document,
+) -> Outcome {
     let mut walk = Walk::new(Part::All, limits, to);
-    let mut result = drive(open, &mut walk);
+    let mut result = drive(manner, open, &mut walk);
     if result == Err(End::NeedsHead) {
         let mut head = Walk::new(Part::Head, limits, to);
-        let result_of_head = drive(open, &mut head);
+        let result_of_head = drive(manner, open, &mut head);
         let metadata = match head.head.build(&mut head.problems) {
             Ok(metadata) => metadata,
             Err(missing) => {
@@ -92,7 +127,7 @@ fn read_from<'a>(
         walk = Walk::new(Part::Records, limits, to);
         result = walk.hand_over(metadata).and_then(|metadata| {
             walk.metadata = Some(metadata);
-            drive(open, &mut walk)
+            drive(manner, open, &mut walk)
         });
     }
     conclude(walk, result, problems)
@@ -156,13 +191,15 @@ fn unreadable(why: Option<String>, missing: &str) -> Outcome {
 
 /// Walks one document, from its first byte.
 fn drive<'a>(
+    manner: Manner,
     open: &dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
     walk: &mut Walk<'_>,
 ) -> Result<(), End> {
     let source = open().map_err(|error| End::Early(error.to_string()))?;
-    let mut input = Input::new(source);
+    let mut input = Input::new(source, manner.chunk);
     let mut events = Events {
         walk,
+        manner,
         before: 0,
         seen: 0,
         rescues: 0,
@@ -208,9 +245,20 @@ enum Next {
     Wait(usize),
 }
 
+/// How the careful parser left a window.
+enum Left {
+    /// There may be plain markup, this many bytes into the window.
+    Plain(usize),
+    /// As [`Next::From`].
+    From(usize),
+    /// This many bytes of the window are done with.
+    Done(usize),
+}
+
 /// The events of one document.
 struct Events<'w, 'a> {
     walk: &'w mut Walk<'a>,
+    manner: Manner,
     /// How many bytes came before the window.
     before: usize,
     /// How many events there were before the root.
@@ -221,34 +269,48 @@ struct Events<'w, 'a> {
 impl Events<'_, '_> {
     /// Reads a window; answers how much of it is done with. `last` says that nothing follows.
     fn window(&mut self, window: &str, last: bool) -> Result<usize, End> {
-        let mut from = 0;
-        'parser: loop {
-            let mut rest = window.get(from..).unwrap_or("");
-            // The parser would swallow one uncounted.
-            while let Some(marked) = rest.strip_prefix('\u{feff}') {
-                rest = marked;
+        let mut from = unmarked(window, 0);
+        loop {
+            if self.scans() {
+                from = scan::plain(self.walk, window, from)?;
             }
-            from = window.len() - rest.len();
-            let mut parser = Reader::from_str(rest);
-            let config = parser.config_mut();
-            config.check_end_names = false;
-            config.allow_unmatched_ends = true;
-            config.allow_dangling_amp = true;
-            loop {
-                let at = from + usize::try_from(parser.buffer_position()).unwrap_or(0);
-                let next = match parser.read_event() {
-                    Ok(Event::Eof) => return Ok(window.len()),
-                    Ok(event) => self.event(&event, at)?,
-                    Err(error) => self.broken(&error, window, at, last)?,
-                };
-                match next {
-                    Next::Go => {}
-                    Next::From(at) => {
-                        from = at;
-                        continue 'parser;
-                    }
-                    Next::Wait(at) => return Ok(at),
-                }
+            match self.careful(window, from, last)? {
+                Left::Plain(at) => from = at,
+                Left::From(at) => from = unmarked(window, at),
+                Left::Done(at) => return Ok(at),
+            }
+        }
+    }
+
+    /// Whether the scanner takes part: once the root is found.
+    fn scans(&self) -> bool {
+        self.manner.scan && self.walk.rooted
+    }
+
+    /// Reads a window with the careful parser, from `from` on: to its end, or to where the scanner
+    /// may go on.
+    fn careful(&mut self, window: &str, from: usize, last: bool) -> Result<Left, End> {
+        let mut parser = Reader::from_str(window.get(from..).unwrap_or(""));
+        let config = parser.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        config.allow_dangling_amp = true;
+        let mut events = 0;
+        loop {
+            let at = from + usize::try_from(parser.buffer_position()).unwrap_or(0);
+            if events >= self.manner.careful && self.scans() {
+                return Ok(Left::Plain(at));
+            }
+            events = events.saturating_add(1);
+            let next = match parser.read_event() {
+                Ok(Event::Eof) => return Ok(Left::Done(window.len())),
+                Ok(event) => self.event(&event, at)?,
+                Err(error) => self.broken(&error, window, at, last)?,
+            };
+            match next {
+                Next::Go => {}
+                Next::From(at) => return Ok(Left::From(at)),
+                Next::Wait(at) => return Ok(Left::Done(at)),
             }
         }
     }
@@ -363,12 +425,11 @@ impl Events<'_, '_> {
     }
 }
 
-/// A name without its prefix.
-fn local(name: &str) -> &str {
-    match name.bytes().position(|byte| byte == b':') {
-        Some(at) => name.get(at + 1..).unwrap_or(name),
-        None => name,
-    }
+/// Where the text goes on from `at`, without byte order marks: the parser would swallow one
+/// uncounted.
+fn unmarked(window: &str, at: usize) -> usize {
+    let rest = window.get(at..).unwrap_or("");
+    window.len() - rest.trim_start_matches('\u{feff}').len()
 }
 
 /// Whether an element declares the namespace of RFC 9990, for whatever prefix.
@@ -381,6 +442,8 @@ fn is_rfc9990(tag: &BytesStart<'_>) -> bool {
         })
 }
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::elements::{HeadField, Place};
 use super::head::Head;
 use super::record::Draft;
 use super::stream::Document;
-use super::{Metadata, fields::quoted};
+use super::{Metadata, Record, fields::quoted, scan};
 use crate::message::{Limits, MAX_PROBLEMS, Problems};
 
 /// How deep elements may stand in one another. RFC 9990 needs 6.
@@ -358,10 +358,7 @@ impl<'a> Walk<'a> {
             Place::Spf => self.draft.end_spf(),
             Place::Record => match std::mem::take(&mut self.draft).finish() {
                 Ok(record) => {
-                    self.count += 1;
-                    if self.to.record(record).is_break() {
-                        return Err(End::Broken);
-                    }
+                    self.hand_out(record)?;
                     Ok(())
                 }
                 Err(what) => Err(format!("left out: {what}")),
@@ -386,7 +383,43 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// A record begins behind whose start tag `text` stands. Takes the record, where it is whole
+    /// and plain, and answers how far it reaches; leaves it alone where it is not.
+    pub(super) fn whole_record(&mut self, text: &str) -> Result<Option<usize>, End> {
+        let is_due = matches!(self.stack.as_slice(), [root] if root.place == Place::Feedback)
+            && self.part != Part::Head;
+        if !is_due {
+            return Ok(None);
+        }
+        self.draft = Draft::default();
+        let Some(length) = scan::record(text, &mut self.draft) else {
+            return Ok(None);
+        };
+        let Ok(record) = std::mem::take(&mut self.draft).finish() else {
+            return Ok(None);
+        };
+        self.admit_record()?;
+        self.hand_out(record)?;
+        Ok(Some(length))
+    }
+
     fn start_record(&mut self) -> Result<(), End> {
+        self.admit_record()?;
+        self.draft = Draft::default();
+        Ok(())
+    }
+
+    /// Gives the receiver a record.
+    fn hand_out(&mut self, record: Record) -> Result<(), End> {
+        self.count += 1;
+        match self.to.record(record) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(End::Broken),
+        }
+    }
+
+    /// Sees to it that another record may come.
+    fn admit_record(&mut self) -> Result<(), End> {
         if self.metadata.is_none() {
             if !(self.head.has_metadata && self.head.has_policy) {
                 return Err(End::NeedsHead);
@@ -403,7 +436,6 @@ impl<'a> Walk<'a> {
             )));
         }
         self.number += 1;
-        self.draft = Draft::default();
         Ok(())
     }
 

@@ -1,0 +1,173 @@
+//! The scanner of plain markup: nearly all that reporters send.
+//!
+//! It knows start, empty and end tags without attributes, and text. Anything else (attributes,
+//! references, comments, CDATA, declarations, broken tags) it leaves, from its first byte on, to the
+//! careful parser, which would have made the same of what came before. Records that stand there
+//! whole and plain go past the open elements and straight into their values.
+
+use super::elements::Place;
+use super::record::Draft;
+use super::walk::{End, MAX_TOKEN, Walk};
+
+/// Which bytes a plain name is made of.
+const NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        table[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+        byte += 1;
+    }
+    table
+};
+
+/// A tag as it stands in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tag<'t> {
+    Start(&'t str),
+    Empty(&'t str),
+    End(&'t str),
+}
+
+/// Walks the plain markup of a window from `at` on, which is not inside a tag. Answers where it
+/// ends: at the end of the window, or at a `<` or `&` that is for the careful parser.
+pub(super) fn plain(walk: &mut Walk<'_>, window: &str, mut at: usize) -> Result<usize, End> {
+    while let Some(rest) = window.get(at..).filter(|rest| !rest.is_empty()) {
+        let length = memchr::memchr2(b'<', b'&', rest.as_bytes()).unwrap_or(rest.len());
+        if length > 0 {
+            walk.text(rest.get(..length).unwrap_or(""))?;
+            at += length;
+            continue;
+        }
+        let Some((tag, length)) = tag(rest) else {
+            break;
+        };
+        at += length;
+        match tag {
+            Tag::Start(name) => {
+                if name == "record" {
+                    let behind = rest.get(length..).unwrap_or("");
+                    if let Some(length) = walk.whole_record(behind)? {
+                        at += length;
+                        continue;
+                    }
+                }
+                walk.start(local(name), || false)?;
+            }
+            Tag::Empty(name) => {
+                let name = local(name);
+                walk.start(name, || false)?;
+                walk.end(name)?;
+            }
+            Tag::End(name) => walk.end(local(name))?,
+        }
+    }
+    Ok(at)
+}
+
+/// The tag at the start of `text`, and how long it is; `None` where it is not plain.
+fn tag(text: &str) -> Option<(Tag<'_>, usize)> {
+    let inner = text.strip_prefix('<')?;
+    if let Some(inner) = inner.strip_prefix('/') {
+        let name = name(inner)?;
+        let ends = inner.as_bytes().get(name.len()) == Some(&b'>');
+        return ends.then_some((Tag::End(name), name.len() + 3));
+    }
+    let name = name(inner)?;
+    match inner.as_bytes().get(name.len()..)? {
+        [b'>', ..] => Some((Tag::Start(name), name.len() + 2)),
+        [b'/', b'>', ..] => Some((Tag::Empty(name), name.len() + 3)),
+        _ => None,
+    }
+}
+
+/// The plain name at the start of `text`.
+fn name(text: &str) -> Option<&str> {
+    let length = text
+        .bytes()
+        .take_while(|byte| NAME.get(usize::from(*byte)) == Some(&true))
+        .count();
+    text.get(..length).filter(|name| !name.is_empty())
+}
+
+/// A name without its prefix.
+pub(super) fn local(name: &str) -> &str {
+    match name.bytes().position(|byte| byte == b':') {
+        Some(at) => name.get(at + 1..).unwrap_or(name),
+        None => name,
+    }
+}
+
+/// Reads the record whose start tag ends where `text` begins. Answers how far it reaches, its end
+/// tag included; `None` where it is cut, or anything in it is unusual: then what is in the draft is
+/// worth nothing.
+pub(super) fn record(text: &str, draft: &mut Draft) -> Option<usize> {
+    let mut rest = text;
+    children(&mut rest, Place::Record, "record", draft)?;
+    Some(text.len() - rest.len())
+}
+
+/// Reads what is in an element of a record up to its end tag. How deep this goes is bounded by the
+/// table of elements.
+fn children(rest: &mut &str, parent: Place, parent_name: &str, draft: &mut Draft) -> Option<()> {
+    loop {
+        let inner = skip_space(rest).strip_prefix('<')?;
+        if let Some(inner) = inner.strip_prefix('/') {
+            *rest = inner.strip_prefix(parent_name)?.strip_prefix('>')?;
+            return Some(());
+        }
+        let close = memchr::memchr(b'>', inner.as_bytes())?;
+        let (name, behind) = (inner.get(..close)?, inner.get(close + 1..)?);
+        *rest = behind;
+        let (name, is_empty) = match name.strip_suffix('/') {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        let (place, name) = parent.exactly(name)?;
+        if let Place::Field(field) = place {
+            let text = if is_empty { "" } else { text(rest, name)? };
+            draft.set(field, text).ok()?;
+            continue;
+        }
+        if !is_empty {
+            children(rest, place, name, draft)?;
+        }
+        match place {
+            Place::Reason => draft.end_reason().ok()?,
+            Place::Dkim => draft.end_dkim().ok()?,
+            Place::Spf => draft.end_spf().ok()?,
+            _ => {}
+        }
+    }
+}
+
+/// Reads the text of an element, up to its end tag; it is trimmed.
+fn text<'t>(rest: &mut &'t str, name: &str) -> Option<&'t str> {
+    let length = memchr::memchr2(b'<', b'&', rest.as_bytes())?;
+    let (text, behind) = (rest.get(..length)?, rest.get(length..)?);
+    *rest = behind
+        .strip_prefix("</")?
+        .strip_prefix(name)?
+        .strip_prefix('>')?;
+    (length <= MAX_TOKEN).then(|| trimmed(text))
+}
+
+/// As [`str::trim`], which takes its time where there is nothing to trim.
+fn trimmed(text: &str) -> &str {
+    let stays = |byte: Option<&u8>| byte.is_none_or(u8::is_ascii_graphic);
+    let bytes = text.as_bytes();
+    if stays(bytes.first()) && stays(bytes.last()) {
+        text
+    } else {
+        text.trim()
+    }
+}
+
+/// The text from its first byte that is no white space as XML has it.
+fn skip_space(text: &str) -> &str {
+    let length = text
+        .bytes()
+        .take_while(|byte| matches!(byte, b' ' | b'\n' | b'\r' | b'\t'))
+        .count();
+    text.get(length..).unwrap_or("")
+}
