@@ -10,6 +10,10 @@ use super::record::Draft;
 use super::walk::{End, MAX_TOKEN, Walk};
 
 /// Which bytes a plain name is made of.
+#[expect(
+    clippy::indexing_slicing,
+    reason = "the compiler evaluates it, and would not go beyond the end"
+)]
 const NAME: [bool; 256] = {
     let mut table = [false; 256];
     let mut byte = 0;
