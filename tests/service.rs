@@ -77,11 +77,17 @@ impl World {
     }
 
     /// The service, which has said that it is ready.
-    fn service(&self, out: Stdio) -> Child {
-        let mut command = self.command(&["run"]);
-        let child = command.stdout(out).stderr(Stdio::piped()).spawn().unwrap();
+    fn service(&self, out: Stdio) -> Service {
+        let service = self.begun(out);
         self.ready();
-        child
+        service
+    }
+
+    /// The service, which has just begun.
+    fn begun(&self, out: Stdio) -> Service {
+        let mut command = self.command(&["run"]);
+        let command = command.stdout(out).stderr(Stdio::piped());
+        Service(command.spawn().unwrap())
     }
 
     fn ready(&self) {
@@ -96,22 +102,35 @@ impl World {
     }
 }
 
-/// How it ended, and what it said on standard error.
-fn ended(mut child: Child) -> (Option<i32>, String) {
-    let mut said = String::new();
-    let mut stderr = child.stderr.take().unwrap();
-    stderr.read_to_string(&mut said).unwrap();
-    (child.wait().unwrap().code(), said)
+/// A running service, which does not outlive its test.
+struct Service(Child);
+
+impl Service {
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.0), signal).unwrap();
+    }
+
+    /// How it ended, and what it said on standard error.
+    fn ended(mut self) -> (Option<i32>, String) {
+        let mut said = String::new();
+        let mut stderr = self.0.stderr.take().unwrap();
+        stderr.read_to_string(&mut said).unwrap();
+        (self.0.wait().unwrap().code(), said)
+    }
 }
 
-fn signal(child: &Child, signal: Signal) {
-    kill_process(Pid::from_child(child), signal).unwrap();
+impl Drop for Service {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]
 fn reports_that_are_no_findings_are_not_looked_at_again_and_again() {
     let world = World::new();
-    let child = world.service(Stdio::null());
+    let service = world.service(Stdio::null());
     let (told, last): (i64, i64) = world
         .database()
         .query_row(
@@ -121,21 +140,21 @@ fn reports_that_are_no_findings_are_not_looked_at_again_and_again() {
         )
         .unwrap();
     assert_eq!(told, last);
-    signal(&child, Signal::TERM);
-    assert_eq!(ended(child).0, Some(0));
+    service.signal(Signal::TERM);
+    assert_eq!(service.ended().0, Some(0));
 }
 
 #[test]
 fn a_configuration_whose_secret_cannot_be_read_does_not_end_the_service() {
     let world = World::new();
-    let child = world.service(Stdio::null());
+    let service = world.service(Stdio::null());
     world.configure(
         "password = \"secret\"\n[keep]\nrecipients = \"hashed\"\nrecipients_key_file = \"none\"\n",
     );
-    signal(&child, Signal::HUP);
+    service.signal(Signal::HUP);
     world.ready();
-    signal(&child, Signal::TERM);
-    let (code, said) = ended(child);
+    service.signal(Signal::TERM);
+    let (code, said) = service.ended();
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("the configuration stays as it was"), "{said}");
     assert!(said.contains("recipients_key_file"), "{said}");
@@ -151,13 +170,8 @@ fn a_service_whose_output_nobody_reads_does_not_end_as_if_all_were_well() {
     database.execute_batch(text).unwrap();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let mut command = world.command(&["run"]);
-    let child = command
-        .stdout(writer)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let (code, said) = ended(child);
+    let service = world.begun(writer.into());
+    let (code, said) = service.ended();
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("failed to print what was found"), "{said}");
 }
@@ -166,23 +180,23 @@ fn a_service_whose_output_nobody_reads_does_not_end_as_if_all_were_well() {
 fn it_ends_at_once_also_where_a_command_for_a_secret_does_not() {
     let world = World::new();
     world.configure("token_command = [\"sh\", \"-c\", \"touch began; sleep 25\"]\n");
-    let child = world.service(Stdio::null());
+    let service = world.service(Stdio::null());
     while !world.path("began").exists() {
         std::thread::sleep(Duration::from_millis(10));
     }
-    signal(&child, Signal::TERM);
+    service.signal(Signal::TERM);
     // The service manager would lose its patience long before the command is done.
-    let (code, said) = ended(child);
+    let (code, said) = service.ended();
     assert_eq!(code, Some(0), "{said}");
 }
 
 #[test]
 fn it_ends_at_once_also_while_another_process_holds_the_database() {
     let world = World::new();
-    let child = world.service(Stdio::null());
+    let service = world.service(Stdio::null());
     let database = world.database();
     database.execute_batch("BEGIN IMMEDIATE").unwrap();
-    signal(&child, Signal::TERM);
-    let (code, said) = ended(child);
+    service.signal(Signal::TERM);
+    let (code, said) = service.ended();
     assert_eq!(code, Some(0), "{said}");
 }

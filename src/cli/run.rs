@@ -340,8 +340,9 @@ impl Log<'_> {
     }
 
     fn trouble(&mut self, place: &Place, trouble: &Trouble) {
-        let text = trouble.to_string();
-        if self.troubles.insert(place.clone(), text.clone()) != Some(text) {
+        let gist = gist(&trouble.to_string());
+        if self.troubles.get(place) != Some(&gist) {
+            self.troubles.insert(place.clone(), gist);
             mailboxes::trouble(trouble, self.colours);
         }
     }
@@ -384,6 +385,11 @@ impl Log<'_> {
     }
 }
 
+/// What does not change while a trouble lasts: servers say how long they took, and when.
+fn gist(text: &str) -> String {
+    text.replace(|c: char| c.is_ascii_digit(), "")
+}
+
 /// What a pass brought, in a line.
 fn brief(counts: &Counts) -> String {
     let what: Vec<String> = summary::told(counts, 0)
@@ -403,6 +409,16 @@ fn notify(states: &[NotifyState<'_>]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_trouble_is_the_same_however_long_the_server_took() {
+        let text = |took| format!("SELECT \"Old\": Mailbox doesn't exist: Old ({took} secs).");
+        assert_eq!(gist(&text("0.001 + 0.000")), gist(&text("0.017 + 0.002")));
+        assert_ne!(
+            gist(&text("0.001")),
+            gist("the server closed the connection")
+        );
+    }
 
     #[test]
     fn a_watcher_that_fails_says_so() {
