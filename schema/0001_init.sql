@@ -127,6 +127,7 @@ CREATE TABLE report (
     complete        INTEGER NOT NULL,   -- 0: read in part
     items           INTEGER NOT NULL,   -- records, policies or recipients
     reporter        INTEGER NOT NULL REFERENCES reporter (id),
+    domain          INTEGER REFERENCES string (id),     -- that an aggregate report is about
     message         INTEGER NOT NULL REFERENCES message (id),
     part            TEXT,
     document_digest BLOB NOT NULL,      -- of the leaf as carried
@@ -136,14 +137,14 @@ CREATE TABLE report (
 ) STRICT;
 CREATE UNIQUE INDEX report_counted ON report (key, kind) WHERE counted = 1;
 CREATE INDEX report_key ON report (key, kind);
-CREATE INDEX report_time ON report (kind, time);
+-- All that a summary asks of a report, so that it need not be looked up.
+CREATE INDEX report_time ON report (kind, time, counted, is_foreign, trust, reporter, domain);
 CREATE INDEX report_message ON report (message);
 
 -- ---------------------------------------------------------------- aggregate reports
 
 CREATE TABLE aggregate_report (
     report             INTEGER PRIMARY KEY REFERENCES report (id) ON DELETE CASCADE,
-    domain             INTEGER NOT NULL REFERENCES string (id),
     report_id          TEXT,
     begin              INTEGER NOT NULL,
     "end"              INTEGER NOT NULL,
@@ -162,12 +163,16 @@ CREATE TABLE aggregate_report (
     testing            INTEGER,
     discovery_method   INTEGER,             -- 0 psl, 1 treewalk, 2 other
     raw                TEXT,                -- JSON: sent texts whose normal form differs
-    policy_raw         TEXT
+    policy_raw         TEXT,
+    messages           INTEGER NOT NULL,    -- that its records stand for
+    is_pruned          INTEGER NOT NULL     -- 1: its rows of `record` were pruned
 ) STRICT;
 
-CREATE INDEX aggregate_report_id ON aggregate_report (report_id) WHERE report_id IS NOT NULL;
+CREATE INDEX aggregate_report_id ON aggregate_report (report_id);
 
--- Results and reasons repeat from record to record: a record points at the set it has.
+-- Results and reasons repeat from record to record: a record points at the set it has. Here, and in
+-- `record`, what points at texts and sets is no foreign key: looking each of them up for every row costs
+-- as much as inserting it. `db check` looks all of them up at once.
 CREATE TABLE result_set (
     id     INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE
@@ -176,20 +181,20 @@ CREATE TABLE result_set (
 CREATE TABLE dkim_result (
     result_set   INTEGER NOT NULL REFERENCES result_set (id) ON DELETE CASCADE,
     n            INTEGER NOT NULL,
-    domain       INTEGER REFERENCES string (id),
-    selector     INTEGER REFERENCES string (id),
+    domain       INTEGER,   -- string
+    selector     INTEGER,   -- string
     result       INTEGER,   -- 0 none, 1 pass, 2 fail, 3 policy, 4 neutral, 5 temperror, 6 permerror, 7 other
-    human_result INTEGER REFERENCES string (id),
+    human_result INTEGER,   -- string
     PRIMARY KEY (result_set, n)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE spf_result (
     result_set   INTEGER NOT NULL REFERENCES result_set (id) ON DELETE CASCADE,
     n            INTEGER NOT NULL,
-    domain       INTEGER REFERENCES string (id),
+    domain       INTEGER,   -- string
     scope        INTEGER,   -- 0 mfrom, 1 helo, 2 other
     result       INTEGER,   -- 0 none, 1 neutral, 2 pass, 3 fail, 4 softfail, 5 temperror, 6 permerror, 7 policy, 8 other
-    human_result INTEGER REFERENCES string (id),
+    human_result INTEGER,   -- string
     PRIMARY KEY (result_set, n)
 ) STRICT, WITHOUT ROWID;
 
@@ -202,24 +207,46 @@ CREATE TABLE reason (
     reason_set INTEGER NOT NULL REFERENCES reason_set (id) ON DELETE CASCADE,
     n          INTEGER NOT NULL,
     type       INTEGER,     -- 0 forwarded, 1 sampled_out, 2 trusted_forwarder, 3 mailing_list, 4 local_policy, 5 policy_test_mode, 6 other
-    comment    INTEGER REFERENCES string (id),
+    comment    INTEGER,     -- string
     PRIMARY KEY (reason_set, n)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE record (
-    report        INTEGER NOT NULL REFERENCES aggregate_report (report) ON DELETE CASCADE,
+    report        INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
     n             INTEGER NOT NULL,
     source_ip     BLOB NOT NULL,
     count         INTEGER NOT NULL,
     disposition   INTEGER,  -- 0 none, 1 pass, 2 quarantine, 3 reject, 4 other
     dkim          INTEGER,  -- 0 pass, 1 fail, 2 other
     spf           INTEGER,
-    header_from   INTEGER REFERENCES string (id),
-    envelope_from INTEGER REFERENCES string (id),
-    envelope_to   INTEGER REFERENCES string (id),
-    reason_set    INTEGER REFERENCES reason_set (id),
-    result_set    INTEGER REFERENCES result_set (id),
+    header_from   INTEGER,  -- string
+    envelope_from INTEGER,  -- string
+    envelope_to   INTEGER,  -- string
+    reason_set    INTEGER,
+    result_set    INTEGER,
     raw           TEXT,     -- JSON
+    PRIMARY KEY (report, n)
+) STRICT, WITHOUT ROWID;
+
+-- Roll-up: what the records of a report come to, by what became of the mail. It stays when they are
+-- pruned, like everything below.
+CREATE TABLE record_total (
+    report      INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    n           INTEGER NOT NULL,
+    disposition INTEGER,
+    dkim        INTEGER,
+    spf         INTEGER,
+    records     INTEGER NOT NULL,
+    messages    INTEGER NOT NULL,
+    PRIMARY KEY (report, n)
+) STRICT, WITHOUT ROWID;
+
+-- Roll-up: source, count and identifiers of the records of a report, packed (`report/aggregate/pack`
+-- says how), for questions about sources.
+CREATE TABLE record_pack (
+    report INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    n      INTEGER NOT NULL,    -- of its first record
+    data   BLOB NOT NULL,
     PRIMARY KEY (report, n)
 ) STRICT, WITHOUT ROWID;
 
@@ -485,10 +512,10 @@ SELECT
     a.testing,
     CASE a.discovery_method WHEN 0 THEN 'psl' WHEN 1 THEN 'treewalk' WHEN 2 THEN 'other' END AS discovery_method,
     r.items AS records,
-    (SELECT sum(x.count) FROM record x WHERE x.report = r.id) AS messages
+    a.messages
 FROM report r
 JOIN aggregate_report a ON a.report = r.id
-JOIN string d ON d.id = a.domain
+JOIN string d ON d.id = r.domain
 JOIN reporter p ON p.id = r.reporter
 JOIN message m ON m.id = r.message;
 
@@ -536,7 +563,7 @@ SELECT
 FROM record_source x
 JOIN report r ON r.id = x.report
 JOIN aggregate_report a ON a.report = x.report
-JOIN string d ON d.id = a.domain
+JOIN string d ON d.id = r.domain
 JOIN reporter p ON p.id = r.reporter
 JOIN message m ON m.id = r.message
 LEFT JOIN string hf ON hf.id = x.header_from

@@ -575,6 +575,17 @@ pub(crate) enum Db {
     /// Give unused space back to the file system
     #[command(after_help = "Example:\n  postwatch db vacuum")]
     Vacuum,
+    /// Remove the single records of old aggregate reports; summaries stay as they are
+    ///
+    /// What a record says of DKIM and SPF results, of reasons and of texts as they were sent goes, and
+    /// `export records` no longer has it. Reports, their totals and their sources stay, and none of them
+    /// counts again when it comes again.
+    #[command(after_help = "Example:\n  postwatch db prune --before 2025-01-01")]
+    Prune {
+        /// The first day, UTC, of which everything stays
+        #[arg(long, value_name = "DAY")]
+        before: NaiveDate,
+    },
     /// Copy the database to a new file, whole and consistent, while others use it
     #[command(after_help = "Example:\n  postwatch db backup /var/backups/postwatch.db")]
     Backup {

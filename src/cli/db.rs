@@ -29,6 +29,16 @@ pub(super) fn run(args: &Db, global: &Global, out: &mut dyn Write) -> anyhow::Re
             let text = format!("{} bytes before, {} now.", count(before), count(after));
             say(global, out, &text)?;
         }
+        Db::Prune { before } => {
+            let pruned = store.prune(*before)?;
+            let text = format!(
+                "Pruned {} records of {} reports. Summaries stay as they were; \
+                 postwatch db vacuum gives the space back.",
+                count(pruned.records),
+                count(pruned.reports)
+            );
+            say(global, out, &text)?;
+        }
         Db::Backup { file } => {
             store.backup(file)?;
             say(

@@ -1,9 +1,11 @@
 //! From a filter to the part of a statement that selects.
 
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use chrono::{NaiveDate, NaiveTime};
 use rusqlite::types::Value;
+use rusqlite::{Connection, params};
 
 use super::names::Reporters;
 use super::words::{self, Words};
@@ -150,6 +152,16 @@ pub(super) enum Test {
     Address(&'static str),
     /// The domains that feedback reports.
     Reported,
+}
+
+/// The texts that are a domain, or below it.
+pub(super) fn strings_of(conn: &Connection, domain: &str) -> Result<HashSet<i64>, Error> {
+    let domain = normal(domain);
+    let below = format!(".{domain}");
+    let length = i64::try_from(below.chars().count()).unwrap_or_default();
+    let mut find = conn.prepare_cached(STRINGS)?;
+    let found = find.query_map(params![domain, -length, below], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Refuses a filter that a kind knows nothing about.

@@ -12,8 +12,9 @@ use chrono::{DateTime, Datelike as _};
 use rusqlite::Connection;
 
 use super::names::{Names, Source};
+use super::rank::Chosen;
 use super::tally::Tally;
-use super::{Dimension, Error, Kind, Request, bounces, feedback, records, tls};
+use super::{Dimension, Error, Kind, Request, Sort, bounces, feedback, records, tls};
 use crate::message::net::Net;
 
 /// Most sums, and most tallies, of a kind.
@@ -158,6 +159,10 @@ impl Group {
 
     fn add(&mut self, fact: &Fact) {
         self.count_report(fact);
+        self.sum_up(fact);
+    }
+
+    fn sum_up(&mut self, fact: &Fact) {
         for (sum, part) in self.sums.iter_mut().zip(fact.sums) {
             *sum = sum.saturating_add(part);
         }
@@ -192,14 +197,19 @@ pub(super) struct Scan<'c> {
     pub(super) conn: &'c Connection,
     pub(super) names: Names<'c>,
     pub(super) by: Vec<Dimension>,
+    /// The order of the answer.
+    pub(super) order: &'c [Sort],
+    /// The sources that are shown, where they were found beforehand. All others are in the sums of all
+    /// groups alone.
+    pub(super) chosen: Option<Chosen>,
     /// Complaints of type `not-spam`, which are no facts.
     pub(super) not_spam: u64,
     /// Where the group of these keys stands: apart from the groups, so that looking for one touches
     /// little memory.
     places: HashMap<Box<[Key]>, usize>,
     groups: Vec<Group>,
-    /// Counts the reports of all groups.
-    pub(super) all: Group,
+    /// Counts the reports of all groups; everything, where some are chosen.
+    all: Group,
 }
 
 impl<'c> Scan<'c> {
@@ -208,11 +218,14 @@ impl<'c> Scan<'c> {
         conn: &'c Connection,
         request: &Request,
         by: Vec<Dimension>,
+        order: &'c [Sort],
     ) -> Result<Self, Error> {
         let mut scan = Self {
             conn,
             names: Names::new(conn)?,
             by,
+            order,
+            chosen: None,
             not_spam: 0,
             places: HashMap::new(),
             groups: Vec::new(),
@@ -229,9 +242,29 @@ impl<'c> Scan<'c> {
             .filter_map(|(keys, place)| Some((keys.as_ref(), self.groups.get(*place)?)))
     }
 
+    /// What the groups come to together.
+    pub(super) fn total<'g>(&'g self, groups: impl Iterator<Item = &'g Group>) -> Group {
+        let mut all = self.all.clone();
+        if self.chosen.is_none() {
+            groups.for_each(|group| all.merge(group));
+        }
+        all
+    }
+
+    /// How many groups of the answer were not even made.
+    pub(super) fn others(&self) -> u64 {
+        self.chosen.as_ref().map_or(0, |chosen| chosen.others)
+    }
+
     /// Adds one fact to the group of these keys.
     pub(super) fn add(&mut self, keys: &[Key], fact: &Fact) {
         self.all.count_report(fact);
+        if let Some(chosen) = &self.chosen {
+            self.all.sum_up(fact);
+            if !matches!(keys, [Key::Ip(source)] if chosen.has(*source)) {
+                return;
+            }
+        }
         let place = self.places.get(keys).copied().unwrap_or_else(|| {
             self.places.insert(keys.into(), self.groups.len());
             self.groups.push(Group::default());
@@ -240,6 +273,16 @@ impl<'c> Scan<'c> {
         if let Some(group) = self.groups.get_mut(place) {
             group.add(fact);
         }
+    }
+
+    /// What all groups of the answer come to, where some are chosen and facts of others were added.
+    pub(super) fn correct(&mut self, sums: &[(usize, i64)], last: i64) {
+        for (n, sum) in sums {
+            if let Some(slot) = self.all.sums.get_mut(*n) {
+                *slot = *sum;
+            }
+        }
+        self.all.last = last;
     }
 }
 

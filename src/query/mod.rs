@@ -5,7 +5,7 @@
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
-//! `tls` and `bounces` read the facts of a kind, `group` adds them up (`tally` how often what), `rows` makes the answer, `names` finds the texts for
+//! `tls` and `bounces` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
 mod answer;
@@ -16,6 +16,7 @@ mod feedback;
 mod findings;
 mod group;
 mod names;
+mod rank;
 mod read;
 mod records;
 mod rows;

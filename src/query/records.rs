@@ -1,11 +1,18 @@
-//! The facts of aggregate reports: their records.
+//! The facts of aggregate reports: what their records come to.
+//!
+//! Rows of `record` are not read here: a report's totals and packs are a fraction of them.
 
-use rusqlite::params_from_iter;
+use std::collections::HashSet;
+use std::net::IpAddr;
 
-use super::condition::{Test, Where, refuse};
-use super::group::{Fact, Key, Measure, Scan, Spec, What, network, slots, time_key};
+use rusqlite::{Row, params_from_iter};
+
+use super::condition::{Test, Where, refuse, strings_of};
+use super::group::{Fact, Key, Measure, Scan, Spec, What, network, slots, spec, time_key};
 use super::names::Source;
-use super::{Dimension, Error, Filter, Kind, Request, read, words};
+use super::rank::{Ranking, Sums};
+use super::{Dimension, Error, Filter, Kind, Request, words};
+use crate::report::aggregate::pack::{Packed, Verdict, unpack};
 
 /// A failing record: neither is aligned, and a missing result counts as fail.
 pub(super) const FAILING: &str = "(x.dkim IS NOT 0 AND x.spf IS NOT 0)";
@@ -24,6 +31,11 @@ const REJECTED: usize = 7;
 
 const DOMAIN: usize = 0;
 const REPORTER: usize = 1;
+
+/// Texts of a packed record.
+const HEADER_FROM: usize = 0;
+const ENVELOPE_FROM: usize = 1;
+const ENVELOPE_TO: usize = 2;
 
 const BY_IP: &[Dimension] = &[
     Dimension::Ip,
@@ -187,7 +199,7 @@ pub(super) fn select(
     select.net("x.source_ip", filter.net);
     select.domain(
         filter.domain.as_deref(),
-        &[Test::String("a.domain"), Test::String("x.header_from")],
+        &[Test::String("r.domain"), Test::String("x.header_from")],
     );
     Ok(select)
 }
@@ -208,101 +220,277 @@ pub(super) fn select_reports(
             inner.values,
         );
     }
-    select.domain(filter.domain.as_deref(), &[Test::String("a.domain")]);
+    select.domain(filter.domain.as_deref(), &[Test::String("r.domain")]);
     Ok(select)
 }
 
-fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
-    let by = scan.by.clone();
-    let reports = Where::reports(
-        request.kind.stored(),
-        &request.filter,
-        &scan.names.reporters,
-    );
-    let select = select(request.kind.as_str(), reports, &request.filter)?;
-    // A report without records is a report of its domain and reporter.
-    let empty = by.iter().all(|dimension| {
-        matches!(dimension, Dimension::Domain | Dimension::Reporter) || dimension.is_time()
-    });
-    let columns: String = by
-        .iter()
-        .map(|dimension| match dimension {
-            Dimension::Ip | Dimension::Net => ", x.source_ip",
-            Dimension::HeaderFrom => ", x.header_from",
-            Dimension::MailFrom => ", x.envelope_from",
-            Dimension::RcptDomain => ", x.envelope_to",
-            _ => ", NULL",
-        })
-        .collect();
-    // CROSS JOIN keeps the order: reports first, then their records one after another.
-    let join = if empty { "LEFT JOIN" } else { "CROSS JOIN" };
-    let statement = format!(
-        "SELECT r.id, r.trust, r.time, r.reporter, a.domain, x.count, x.disposition, x.dkim, \
-                x.spf{columns} \
-           FROM report r CROSS JOIN aggregate_report a ON a.report = r.id \
-                {join} record x ON x.report = r.id \
-          WHERE {}",
-        select.text
-    );
-    let mut find = scan.conn.prepare(&statement)?;
-    let mut rows = find.query(params_from_iter(select.values))?;
-    let mut keys = Vec::with_capacity(by.len());
-    let of_failing = request.kind == Kind::Failures;
-    while let Some(row) = rows.next()? {
-        let time = row.get(2)?;
-        let reporter = scan.names.reporters.number(row.get(3)?);
-        let domain: i64 = row.get(4)?;
-        let count: i64 = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
-        let disposition: Option<i64> = row.get(6)?;
-        let dkim = row.get::<_, Option<i64>>(7)? == Some(0);
-        let spf = row.get::<_, Option<i64>>(8)? == Some(0);
-        let failing = !dkim && !spf;
+/// How the facts of a request are found.
+struct Ask<'r> {
+    request: &'r Request,
+    /// The conditions on `report r`.
+    reports: Where,
+    /// The texts that are the domain which is asked for, or below it.
+    domains: Option<HashSet<i64>>,
+    /// A report without records is a fact too: one of its domain and reporter.
+    empty: bool,
+}
 
-        let part = |is: bool| if is { count } else { 0 };
-        let judged = failing || !of_failing;
-        let sums = slots(&[
-            (MESSAGES, count),
-            (PASSING, part(!failing)),
-            (FAILED, part(failing)),
-            (DKIM, part(dkim)),
-            (SPF, part(spf)),
-            (
-                DELIVERED,
-                part(judged && !matches!(disposition, Some(2 | 3))),
-            ),
-            (QUARANTINED, part(judged && disposition == Some(2))),
-            (REJECTED, part(judged && disposition == Some(3))),
-        ]);
-        let tallies = slots(&[
-            (DOMAIN, judged.then_some((domain, count))),
-            (REPORTER, judged.then_some((reporter, count))),
-        ]);
-        keys.clear();
-        for (n, dimension) in by.iter().enumerate() {
-            let column = 9 + n;
-            keys.push(match dimension {
-                Dimension::Ip | Dimension::Net => match (dimension, read::ip(row, column)?) {
-                    (_, None) => Key::Null,
-                    (Dimension::Net, Some(ip)) => Key::Ip(network(ip).addr()),
-                    (_, Some(ip)) => Key::Ip(ip),
-                },
-                Dimension::Reporter => Key::Int(reporter),
-                Dimension::Domain => Key::Int(domain),
-                Dimension::Disposition => disposition.into(),
-                dimension if dimension.is_time() => time_key(*dimension, time),
-                _ => row.get::<_, Option<i64>>(column)?.into(),
-            });
-        }
-        scan.add(
-            &keys,
-            &Fact {
-                report: row.get(0)?,
-                authenticated: row.get::<_, i64>(1)? == 1,
-                time,
-                sums,
-                tallies,
+/// A report, and what of it every fact says.
+#[derive(Clone, Copy)]
+struct Report {
+    id: i64,
+    authenticated: bool,
+    time: i64,
+    reporter: i64,
+    domain: i64,
+}
+
+impl<'r> Ask<'r> {
+    fn of(scan: &Scan<'_>, request: &'r Request) -> Result<Self, Error> {
+        let filter = &request.filter;
+        refuse(
+            request.kind.as_str(),
+            "a type",
+            filter.kind.is_some(),
+            NO_TYPE,
+        )?;
+        Ok(Self {
+            request,
+            reports: Where::reports(request.kind.stored(), filter, &scan.names.reporters),
+            domains: match &filter.domain {
+                Some(domain) => Some(strings_of(scan.conn, domain)?),
+                None => None,
             },
+            empty: scan.by.iter().all(|dimension| {
+                matches!(dimension, Dimension::Domain | Dimension::Reporter) || dimension.is_time()
+            }),
+        })
+    }
+
+    /// Whether the totals of reports answer it: nothing is asked of single records.
+    fn is_of_reports(&self, by: &[Dimension]) -> bool {
+        self.request.filter.net.is_none()
+            && self.domains.is_none()
+            && (self.empty || {
+                let mut by = by.iter();
+                by.all(|dimension| {
+                    matches!(
+                        dimension,
+                        Dimension::Domain | Dimension::Reporter | Dimension::Disposition
+                    ) || dimension.is_time()
+                })
+            })
+    }
+
+    /// Reads the reports, joined with what of them is in a table. Where no period is asked for, they
+    /// are read in their own order, in which everything that belongs to them is stored.
+    fn read(
+        &self,
+        scan: &mut Scan<'_>,
+        table: &str,
+        columns: &str,
+        mut each: impl FnMut(&mut Scan<'_>, Report, &Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let filter = &self.request.filter;
+        let indexed = if filter.since.is_none() && filter.until.is_none() {
+            "NOT INDEXED"
+        } else {
+            "INDEXED BY report_time"
+        };
+        let join = if self.empty {
+            "LEFT JOIN"
+        } else {
+            "CROSS JOIN"
+        };
+        let statement = format!(
+            "SELECT r.id, r.trust, r.time, r.reporter, r.domain, {columns} \
+               FROM report r {indexed} {join} {table} x ON x.report = r.id WHERE {}",
+            self.reports.text
         );
+        let mut find = scan.conn.prepare(&statement)?;
+        let mut rows = find.query(params_from_iter(&self.reports.values))?;
+        while let Some(row) = rows.next()? {
+            let report = Report {
+                id: row.get(0)?,
+                authenticated: row.get::<_, i64>(1)? == 1,
+                time: row.get(2)?,
+                reporter: scan.names.reporters.number(row.get(3)?),
+                domain: row.get::<_, Option<i64>>(4)?.unwrap_or_default(),
+            };
+            each(scan, report, row)?;
+        }
+        Ok(())
+    }
+
+    /// Reads the records that are asked for.
+    fn records(
+        &self,
+        scan: &mut Scan<'_>,
+        mut each: impl FnMut(&mut Scan<'_>, Report, Option<&Packed>),
+    ) -> Result<(), Error> {
+        self.read(scan, "record_pack", "x.data", |scan, report, row| {
+            let is_due = |text: Option<i64>| match (&self.domains, text) {
+                (None, _) => true,
+                (Some(domains), Some(text)) => domains.contains(&text),
+                (Some(_), None) => false,
+            };
+            let of_report = is_due(Some(report.domain));
+            let Some(data) = row.get_ref(5)?.as_blob_or_null().unwrap_or_default() else {
+                if of_report && self.request.filter.net.is_none() {
+                    each(scan, report, None);
+                }
+                return Ok(());
+            };
+            for record in unpack(data) {
+                let net = self.request.filter.net;
+                if net.is_none_or(|net| net.contains(record.source_ip))
+                    && (of_report || is_due(text(&record, HEADER_FROM)))
+                {
+                    each(scan, report, Some(&record));
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Finds the sources that are shown, where an answer shows some of them by what is soon added up.
+    fn rank(&self, scan: &mut Scan<'_>) -> Result<(), Error> {
+        let ([Dimension::Ip | Dimension::Net], Some(limit)) =
+            (scan.by.as_slice(), self.request.limit)
+        else {
+            return Ok(());
+        };
+        let only_failing = spec(self.request.kind).only == Some(FAILED);
+        let by = scan.by.first().copied().unwrap_or(Dimension::Ip);
+        let Some(mut ranking) = Ranking::by(scan.order, by.column(), only_failing) else {
+            return Ok(());
+        };
+        self.records(scan, |_, report, record| {
+            if let Some(record) = record {
+                let count = signed(record.count);
+                let sums = Sums {
+                    messages: count,
+                    failing: if is_failing(record.verdict) { count } else { 0 },
+                    last: report.time,
+                };
+                ranking.add(source_of(by, record.source_ip), sums);
+            }
+        })?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        scan.chosen = Some(ranking.choose(limit));
+        Ok(())
+    }
+}
+
+fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
+    let ask = Ask::of(scan, request)?;
+    let by = scan.by.clone();
+    let of_failing = request.kind == Kind::Failures;
+    if ask.is_of_reports(&by) {
+        let columns = "x.messages, x.disposition, x.dkim, x.spf";
+        return ask.read(scan, "record_total", columns, |scan, report, row| {
+            let count = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
+            let verdict = Verdict {
+                disposition: row.get(6)?,
+                dkim: row.get(7)?,
+                spf: row.get(8)?,
+            };
+            add(scan, &by, report, verdict, count, of_failing, None);
+            Ok(())
+        });
+    }
+    ask.rank(scan)?;
+    ask.records(scan, |scan, report, record| {
+        let (verdict, count) = record.map_or((Verdict::default(), 0), |record| {
+            (record.verdict, signed(record.count))
+        });
+        add(scan, &by, report, verdict, count, of_failing, record);
+    })?;
+    if let Some(Sums { messages, last, .. }) = scan.chosen.as_ref().map(|chosen| chosen.all) {
+        scan.correct(&[(MESSAGES, messages)], last);
     }
     Ok(())
+}
+
+/// Adds a fact.
+fn add(
+    scan: &mut Scan<'_>,
+    by: &[Dimension],
+    report: Report,
+    verdict: Verdict,
+    count: i64,
+    of_failing: bool,
+    record: Option<&Packed>,
+) {
+    let dkim = verdict.dkim == Some(0);
+    let spf = verdict.spf == Some(0);
+    let failing = is_failing(verdict);
+    let part = |is: bool| if is { count } else { 0 };
+    let judged = !of_failing || (failing && count > 0);
+    let disposition = verdict.disposition;
+    let sums = slots(&[
+        (MESSAGES, count),
+        (PASSING, part(!failing)),
+        (FAILED, part(failing)),
+        (DKIM, part(dkim)),
+        (SPF, part(spf)),
+        (
+            DELIVERED,
+            part(judged && !matches!(disposition, Some(2 | 3))),
+        ),
+        (QUARANTINED, part(judged && disposition == Some(2))),
+        (REJECTED, part(judged && disposition == Some(3))),
+    ]);
+    let tallies = slots(&[
+        (DOMAIN, judged.then_some((report.domain, count))),
+        (REPORTER, judged.then_some((report.reporter, count))),
+    ]);
+    let of_record = |n| record.and_then(|record| text(record, n)).into();
+    let key = |dimension: &Dimension| match dimension {
+        Dimension::Ip | Dimension::Net => record.map_or(Key::Null, |record| {
+            Key::Ip(source_of(*dimension, record.source_ip))
+        }),
+        Dimension::Reporter => Key::Int(report.reporter),
+        Dimension::Domain => Key::Int(report.domain),
+        Dimension::Disposition => disposition.map(i64::from).into(),
+        Dimension::HeaderFrom => of_record(HEADER_FROM),
+        Dimension::MailFrom => of_record(ENVELOPE_FROM),
+        Dimension::RcptDomain => of_record(ENVELOPE_TO),
+        dimension if dimension.is_time() => time_key(*dimension, report.time),
+        _ => Key::Null,
+    };
+    let fact = Fact {
+        report: report.id,
+        authenticated: report.authenticated,
+        time: report.time,
+        sums,
+        tallies,
+    };
+    // Nearly every question has one or two.
+    match by {
+        [one] => scan.add(&[key(one)], &fact),
+        [one, two] => scan.add(&[key(one), key(two)], &fact),
+        _ => scan.add(&by.iter().map(key).collect::<Vec<_>>(), &fact),
+    }
+}
+
+/// Neither is aligned, and a missing result counts as fail.
+fn is_failing(verdict: Verdict) -> bool {
+    verdict.dkim != Some(0) && verdict.spf != Some(0)
+}
+
+fn source_of(dimension: Dimension, ip: IpAddr) -> IpAddr {
+    match dimension {
+        Dimension::Net => network(ip).addr(),
+        _ => ip,
+    }
+}
+
+fn text(record: &Packed, n: usize) -> Option<i64> {
+    let number = record.texts.get(n).copied().flatten()?;
+    i64::try_from(number).ok()
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

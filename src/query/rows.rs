@@ -205,15 +205,12 @@ pub(super) fn answer(conn: &Connection, request: &Request) -> Result<Answer, Err
     columns.extend(measures.iter().map(|measure| column(measure, spec)));
     let order = order(request, spec, &columns, &by)?;
 
-    let scan = Scan::of(conn, request, by.clone())?;
+    let scan = Scan::of(conn, request, by.clone(), &order)?;
     let groups: Vec<(&[Key], &Group)> = scan
         .groups()
         .filter(|(_, group)| spec.only.is_none_or(|sum| group.sum(sum) > 0))
         .collect();
-    let mut all = scan.all.clone();
-    for (_, group) in &groups {
-        all.merge(group);
-    }
+    let all = scan.total(groups.iter().map(|(_, group)| *group));
     let maker = Maker {
         spec,
         names: &scan.names,
@@ -279,13 +276,13 @@ pub(super) fn answer(conn: &Connection, request: &Request) -> Result<Answer, Err
         kind: request.kind,
         by,
         filter: request.filter.clone(),
-        sort: order.into_iter().next().unwrap_or(Sort {
+        sort: order.first().cloned().unwrap_or(Sort {
             column: String::new(),
             descending: false,
         }),
         limit: request.limit,
         columns,
-        truncated: u64::try_from(sorted.len().saturating_sub(rows.len())).unwrap_or(u64::MAX),
+        truncated: (sorted.len() - rows.len()) as u64 + scan.others(),
         rows,
         totals,
         notes,

@@ -9,9 +9,11 @@ use chrono::{DateTime, Utc};
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, params};
 
+use super::records::signed;
 use super::rows::trust_of;
 use super::{Error, Store};
 use crate::message::Trust;
+use crate::report::aggregate::pack::unpack;
 
 /// Figures about the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,8 +53,45 @@ pub struct Conflict {
     pub stored_at: DateTime<Utc>,
 }
 
+/// What must not be there, and what it is called.
+const SOUND: &[(&str, &str)] = &[
+    (
+        "SELECT count(*) FROM report r WHERE r.counted = 0 AND NOT EXISTS
+             (SELECT 1 FROM report o WHERE o.key = r.key AND o.kind = r.kind AND o.counted = 1)",
+        "reports do not count, and none in their place",
+    ),
+    (
+        "SELECT count(*) FROM report r JOIN aggregate_report a ON a.report = r.id
+          WHERE a.is_pruned = 0 AND r.items <>
+                (SELECT count(*) FROM record x WHERE x.report = r.id)",
+        "aggregate reports have another number of records than noted",
+    ),
+    (
+        "SELECT count(*) FROM report r JOIN aggregate_report a ON a.report = r.id
+          WHERE (r.items, a.messages) <>
+                (SELECT coalesce(sum(t.records), 0), coalesce(sum(t.messages), 0)
+                   FROM record_total t WHERE t.report = r.id)",
+        "aggregate reports have other totals than noted",
+    ),
+];
+
+/// What points at texts and sets without being a foreign key: table, column, and the table it is in.
+const POINTERS: &[(&str, &str, &str)] = &[
+    ("record", "header_from", "string"),
+    ("record", "envelope_from", "string"),
+    ("record", "envelope_to", "string"),
+    ("record", "reason_set", "reason_set"),
+    ("record", "result_set", "result_set"),
+    ("dkim_result", "domain", "string"),
+    ("dkim_result", "selector", "string"),
+    ("dkim_result", "human_result", "string"),
+    ("spf_result", "domain", "string"),
+    ("spf_result", "human_result", "string"),
+    ("reason", "comment", "string"),
+];
+
 impl Store {
-    /// Checks the file: SQLite's integrity check, foreign keys, and that each key is counted once.
+    /// Checks the file: SQLite's integrity check, foreign keys, and that what it says of itself is true.
     /// The findings; none where all is well.
     pub fn check(&self) -> Result<Vec<String>, Error> {
         let mut findings = Vec::new();
@@ -71,27 +110,26 @@ impl Store {
         for line in lines.take(100) {
             findings.push(line?);
         }
-        let uncounted: i64 = self.conn.query_row(
-            "SELECT count(*) FROM report r WHERE r.counted = 0 AND NOT EXISTS
-                 (SELECT 1 FROM report o WHERE o.key = r.key AND o.kind = r.kind AND o.counted = 1)",
-            [],
-            |row| row.get(0),
-        )?;
-        if uncounted > 0 {
-            findings.push(format!(
-                "{uncounted} reports do not count, and none in their place"
-            ));
+        for (statement, what) in SOUND {
+            let count: i64 = self.conn.query_row(statement, [], |row| row.get(0))?;
+            if count > 0 {
+                findings.push(format!("{count} {what}"));
+            }
         }
-        let short: i64 = self.conn.query_row(
-            "SELECT count(*) FROM report r WHERE r.kind = 1 AND r.items <>
-                 (SELECT count(*) FROM record x WHERE x.report = r.id)",
-            [],
-            |row| row.get(0),
-        )?;
-        if short > 0 {
-            findings.push(format!(
-                "{short} aggregate reports have another number of records than noted"
-            ));
+        for (table, column, to) in POINTERS {
+            let count: i64 = self.conn.query_row(
+                &format!(
+                    "SELECT count(*) FROM {table} x WHERE x.{column} IS NOT NULL
+                        AND NOT EXISTS (SELECT 1 FROM {to} t WHERE t.id = x.{column})"
+                ),
+                [],
+                |row| row.get(0),
+            )?;
+            if count > 0 {
+                findings.push(format!(
+                    "{count} rows of {table} point by {column} at no row of {to}"
+                ));
+            }
         }
         Ok(findings)
     }
@@ -99,6 +137,7 @@ impl Store {
     /// Removes what nothing points at any more, and gives free space back to the system.
     pub fn vacuum(&mut self) -> Result<(), Error> {
         self.begin()?;
+        self.find_packed_texts()?;
         self.conn.execute_batch(
             "DELETE FROM result_set WHERE id NOT IN
                  (SELECT result_set FROM record WHERE result_set IS NOT NULL);
@@ -107,21 +146,46 @@ impl Store {
              DELETE FROM message WHERE id NOT IN (SELECT message FROM report);
              DELETE FROM reporter WHERE id NOT IN (SELECT reporter FROM report);
              DELETE FROM unproven WHERE day < (SELECT max(day) FROM unproven) - 30;
-             CREATE TEMP TABLE used AS
-                 SELECT domain AS id FROM aggregate_report
+             INSERT OR IGNORE INTO used
+                 SELECT domain FROM report
                  UNION SELECT header_from FROM record UNION SELECT envelope_from FROM record
                  UNION SELECT envelope_to FROM record
                  UNION SELECT domain FROM dkim_result UNION SELECT selector FROM dkim_result
                  UNION SELECT human_result FROM dkim_result
                  UNION SELECT domain FROM spf_result UNION SELECT human_result FROM spf_result
-                 UNION SELECT comment FROM reason;
-             DELETE FROM string WHERE id NOT IN (SELECT id FROM used WHERE id IS NOT NULL);
+                 UNION SELECT comment FROM reason EXCEPT SELECT NULL;
+             DELETE FROM string WHERE id NOT IN (SELECT id FROM used);
              DROP TABLE used;",
         )?;
         self.commit()?;
         self.forget();
         self.conn
             .execute_batch("VACUUM; PRAGMA wal_checkpoint(TRUNCATE);")?;
+        Ok(())
+    }
+
+    /// Makes the temporary table `used` of the texts that packs point at: those of records that were
+    /// pruned are in no other place.
+    fn find_packed_texts(&self) -> Result<(), Error> {
+        self.conn
+            .execute_batch("CREATE TEMP TABLE used (id INTEGER PRIMARY KEY)")?;
+        let mut insert = self
+            .conn
+            .prepare("INSERT OR IGNORE INTO used (id) VALUES (?1)")?;
+        let mut find = self.conn.prepare("SELECT data FROM record_pack")?;
+        let mut rows = find.query([])?;
+        while let Some(row) = rows.next()? {
+            let data: Vec<u8> = row.get(0)?;
+            let mut last = [None; 3];
+            for record in unpack(&data) {
+                if record.texts != last {
+                    last = record.texts;
+                    for text in last.into_iter().flatten() {
+                        insert.execute([signed(text)])?;
+                    }
+                }
+            }
+        }
         Ok(())
     }
 
@@ -188,8 +252,7 @@ impl Store {
         let mut find = self.conn.prepare(
             "SELECT r.id, g.first, r.kind, p.name, r.time, r.counted, r.trust, r.items, m.origin,
                     r.stored_at,
-                    CASE r.kind WHEN 1 THEN
-                        (SELECT coalesce(sum(x.count), 0) FROM record x WHERE x.report = r.id) END
+                    (SELECT a.messages FROM aggregate_report a WHERE a.report = r.id)
                FROM (SELECT DISTINCT key, kind FROM report WHERE counted = 0) u
                JOIN report r ON r.key = u.key AND r.kind = u.kind
                JOIN (SELECT key, kind, min(id) AS first FROM report GROUP BY key, kind) g

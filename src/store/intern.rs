@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use compact_str::CompactString;
-use rusqlite::{Connection, OptionalExtension as _};
+use foldhash::quality::RandomState;
+use rusqlite::{Connection, Params};
 
-use super::keys::{Canon, hex};
+use super::keys::Canon;
 
 /// Most entries of one generation; two are held.
 const MAX_ENTRIES: usize = 32 << 10;
@@ -16,11 +16,11 @@ const MAX_BYTES: usize = 4 << 20;
 /// what is asked for again moves up, so that memory is bounded and what repeats stays.
 #[derive(Debug, Default)]
 pub(super) struct Interner {
-    young: HashMap<CompactString, i64>,
-    old: HashMap<CompactString, i64>,
+    young: HashMap<Box<[u8]>, i64, RandomState>,
+    old: HashMap<Box<[u8]>, i64, RandomState>,
     bytes: usize,
     /// Keys whose rows were written inside an open savepoint: they go with its rollback.
-    fresh: Vec<CompactString>,
+    fresh: Vec<Box<[u8]>>,
     /// How many of them there were as each open savepoint began.
     marks: Vec<usize>,
 }
@@ -52,7 +52,7 @@ impl Interner {
         }
     }
 
-    pub(super) fn get(&mut self, key: &str) -> Option<i64> {
+    pub(super) fn get(&mut self, key: &[u8]) -> Option<i64> {
         if let Some(id) = self.young.get(key) {
             return Some(*id);
         }
@@ -62,7 +62,7 @@ impl Interner {
     }
 
     /// Remembers a key whose row was there before.
-    fn put(&mut self, key: CompactString, id: i64) {
+    fn put(&mut self, key: Box<[u8]>, id: i64) {
         if self.young.len() >= MAX_ENTRIES || self.bytes >= MAX_BYTES {
             self.old = std::mem::take(&mut self.young);
             self.bytes = 0;
@@ -71,9 +71,9 @@ impl Interner {
         self.young.insert(key, id);
     }
 
-    /// Remembers a key whose row was written just now.
-    pub(super) fn put_fresh(&mut self, key: &str, id: i64) {
-        if !self.marks.is_empty() {
+    /// Remembers a key; `fresh` where its row was written just now.
+    fn remember(&mut self, key: &[u8], id: i64, fresh: bool) {
+        if fresh && !self.marks.is_empty() {
             self.fresh.push(key.into());
         }
         self.put(key.into(), id);
@@ -81,17 +81,38 @@ impl Interner {
 
     /// The id of a text in the table `string`.
     pub(super) fn string(&mut self, conn: &Connection, text: &str) -> rusqlite::Result<i64> {
-        if let Some(id) = self.get(text) {
+        let key = text.as_bytes();
+        if let Some(id) = self.get(key) {
             return Ok(id);
         }
-        let mut find = conn.prepare_cached("SELECT id FROM string WHERE text = ?1")?;
-        if let Some(id) = find.query_row([text], |row| row.get(0)).optional()? {
-            self.put(text.into(), id);
+        let (id, fresh) = insert(
+            conn,
+            "INSERT INTO string (text) VALUES (?1) ON CONFLICT DO NOTHING",
+            "SELECT id FROM string WHERE text = ?1",
+            [text],
+        )?;
+        self.remember(key, id, fresh);
+        Ok(id)
+    }
+
+    /// The id of a reporter.
+    pub(super) fn reporter(
+        &mut self,
+        conn: &Connection,
+        (name, email): (&str, &str),
+    ) -> rusqlite::Result<i64> {
+        let mut canon = Canon::default();
+        let key = canon.text(name).text(email).as_bytes();
+        if let Some(id) = self.get(key) {
             return Ok(id);
         }
-        let mut add = conn.prepare_cached("INSERT INTO string (text) VALUES (?1)")?;
-        let id = add.insert([text])?;
-        self.put_fresh(text, id);
+        let (id, fresh) = insert(
+            conn,
+            "INSERT INTO reporter (name, email) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            "SELECT id FROM reporter WHERE name = ?1 AND email = ?2",
+            [name, email],
+        )?;
+        self.remember(key, id, fresh);
         Ok(id)
     }
 
@@ -103,23 +124,39 @@ impl Interner {
         table: &str,
         canon: &Canon,
     ) -> rusqlite::Result<(i64, bool)> {
+        let key = canon.as_bytes();
+        if let Some(id) = self.get(key) {
+            return Ok((id, false));
+        }
         // Half a SHA-256 is plenty to tell sets apart, and half the index.
         let whole = canon.digest();
         let digest = whole.get(..16).unwrap_or_default();
-        let key = hex(digest);
-        if let Some(id) = self.get(&key) {
-            return Ok((id, false));
-        }
-        let mut find = conn.prepare_cached(&format!("SELECT id FROM {table} WHERE digest = ?1"))?;
-        if let Some(id) = find.query_row([digest], |row| row.get(0)).optional()? {
-            self.put(key.into(), id);
-            return Ok((id, false));
-        }
-        let mut add = conn.prepare_cached(&format!("INSERT INTO {table} (digest) VALUES (?1)"))?;
-        let id = add.insert([digest])?;
-        self.put_fresh(&key, id);
-        Ok((id, true))
+        let (id, fresh) = insert(
+            conn,
+            &format!("INSERT INTO {table} (digest) VALUES (?1) ON CONFLICT DO NOTHING"),
+            &format!("SELECT id FROM {table} WHERE digest = ?1"),
+            [digest],
+        )?;
+        self.remember(key, id, fresh);
+        Ok((id, fresh))
     }
+}
+
+/// Makes a row, or finds the one that is there; says whether it was made. What is not remembered is
+/// mostly new, so that making it is tried first.
+fn insert<P: Params + Copy>(
+    conn: &Connection,
+    make: &str,
+    find: &str,
+    values: P,
+) -> rusqlite::Result<(i64, bool)> {
+    if conn.prepare_cached(make)?.execute(values)? == 1 {
+        return Ok((conn.last_insert_rowid(), true));
+    }
+    let id = conn
+        .prepare_cached(find)?
+        .query_row(values, |row| row.get(0))?;
+    Ok((id, false))
 }
 
 #[cfg(test)]
@@ -129,35 +166,35 @@ mod tests {
     #[test]
     fn memory_is_bounded_and_what_repeats_stays() {
         let mut interner = Interner::default();
-        interner.put("often".into(), 1);
+        interner.put(b"often".as_slice().into(), 1);
         for n in 0..400_000 {
-            interner.put(format!("once {n}").into(), n + 2);
+            interner.put(format!("once {n}").into_bytes().into(), n + 2);
             if n % 1000 == 0 {
-                assert_eq!(interner.get("often"), Some(1));
+                assert_eq!(interner.get(b"often"), Some(1));
             }
         }
         assert!(interner.young.len() + interner.old.len() <= 2 * MAX_ENTRIES + 2);
-        assert_eq!(interner.get("once 0"), None);
+        assert_eq!(interner.get(b"once 0"), None);
     }
 
     #[test]
     fn what_a_rollback_takes_is_forgotten() {
         let mut interner = Interner::default();
-        interner.put("before".into(), 1);
+        interner.put(b"before".as_slice().into(), 1);
         interner.mark();
-        interner.put_fresh("outer", 2);
+        interner.remember(b"outer", 2, true);
         interner.mark();
-        interner.put_fresh("inner", 3);
+        interner.remember(b"inner", 3, true);
         interner.revert();
         assert_eq!(
-            (interner.get("outer"), interner.get("inner")),
+            (interner.get(b"outer"), interner.get(b"inner")),
             (Some(2), None)
         );
         interner.mark();
-        interner.put_fresh("released", 4);
+        interner.remember(b"released", 4, true);
         interner.release();
         interner.revert();
-        let left = ["before", "outer", "released"].map(|key| interner.get(key));
+        let left = ["before", "outer", "released"].map(|key| interner.get(key.as_bytes()));
         assert_eq!(left, [Some(1), None, None]);
     }
 }

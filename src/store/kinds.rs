@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::intern::Interner;
 use super::keys::{self, Canon};
+use super::records::signed;
 use super::rows::{IpBytes, Kind};
 use super::verdict::Verdict;
 use super::write::{Head, Writer};
@@ -29,23 +30,26 @@ pub(super) fn json<T: Serialize>(value: &T, empty: bool) -> Option<String> {
 }
 
 fn big(number: Option<u64>) -> Option<i64> {
-    number.map(|number| i64::try_from(number).unwrap_or(i64::MAX))
+    number.map(signed)
 }
 
-pub(super) fn aggregate(store: &mut Store, report: i64, metadata: &Metadata) -> Result<(), Error> {
-    let Store { conn, strings, .. } = store;
+/// Writes the row of an aggregate report whose records stand for so many messages.
+pub(super) fn aggregate(
+    conn: &Connection,
+    report: i64,
+    metadata: &Metadata,
+    messages: u64,
+) -> Result<(), Error> {
     let policy = &metadata.policy;
-    let domain = strings.string(conn, &metadata.domain)?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO aggregate_report (report, domain, report_id, begin, \"end\", generation,
-             version, generator, extra_contact_info, errors, p, sp, np, adkim, aspf, pct, fo,
-             testing, discovery_method, raw, policy_raw)
+        "INSERT INTO aggregate_report (report, report_id, begin, \"end\", generation, version,
+             generator, extra_contact_info, errors, p, sp, np, adkim, aspf, pct, fo, testing,
+             discovery_method, raw, policy_raw, messages, is_pruned)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18,
-                 ?19, ?20, ?21)",
+                 ?19, ?20, ?21, 0)",
     )?;
     insert.execute(params![
         report,
-        domain,
         metadata.report_id,
         metadata.begin.timestamp(),
         metadata.end.timestamp(),
@@ -68,11 +72,12 @@ pub(super) fn aggregate(store: &mut Store, report: i64, metadata: &Metadata) -> 
         policy.discovery_method.map(|word| word as u8),
         json(&metadata.raw, metadata.raw.is_empty()),
         json(&policy.raw, policy.raw.is_empty()),
+        signed(messages),
     ])?;
     Ok(())
 }
 
-fn intern(
+pub(super) fn intern(
     conn: &Connection,
     strings: &mut Interner,
     text: Option<&CompactString>,
@@ -200,6 +205,7 @@ fn feedback(
         complete: item.complete,
         items: 1,
         reporter: (&name, &email),
+        domain: None,
         part: item.part.as_deref(),
         document: item.digest,
         content: item.digest,
@@ -353,6 +359,7 @@ fn tls(
             report.organization_name.as_deref().unwrap_or_default(),
             report.contact_info.as_deref().unwrap_or_default(),
         ),
+        domain: None,
         part: item.part.as_deref(),
         document: item.digest,
         content: keys::tls_content(report),
@@ -455,6 +462,7 @@ fn recipients(
         complete: item.complete,
         items: fresh.len() as u64,
         reporter: (name, &email),
+        domain: None,
         part: item.part.as_deref(),
         document: item.digest,
         content: canon.digest(),

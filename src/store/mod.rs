@@ -2,9 +2,10 @@
 //! verdict on each report. Knows no command and no format of output.
 //!
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
-//! between reports of one key, `write` and `kinds` put reports into rows, `rows` finds those that are
+//! between reports of one key, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
-//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `care` looks after the file.
+//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `care` looks after the file,
+//! `prune` makes it smaller.
 
 mod care;
 mod intern;
@@ -14,7 +15,9 @@ mod ledger;
 mod lock;
 mod open;
 mod own;
+mod prune;
 mod raw;
+mod records;
 mod reown;
 mod rows;
 mod verdict;
@@ -30,6 +33,7 @@ pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mail
 pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
 pub use own::Own;
+pub use prune::Pruned;
 pub use raw::{CRASHED, Entry, RawBody, Retry};
 pub use verdict::Verdict;
 pub use write::{Incoming, Writer};
@@ -81,6 +85,7 @@ pub struct Store {
     conn: Connection,
     settings: Settings,
     strings: Interner,
+    reporters: Interner,
     result_sets: Interner,
     reason_sets: Interner,
     /// Compressed bytes in quarantine, where they have been summed up.
@@ -153,6 +158,7 @@ impl Store {
     /// Forgets the interned ids: after a rollback their rows may be gone.
     fn forget(&mut self) {
         self.strings.clear();
+        self.reporters.clear();
         self.result_sets.clear();
         self.reason_sets.clear();
         self.quarantined = None;
@@ -171,6 +177,7 @@ impl Store {
             .prepare_cached(&format!("SAVEPOINT {name}"))?
             .execute([])?;
         self.strings.mark();
+        self.reporters.mark();
         self.result_sets.mark();
         self.reason_sets.mark();
         Ok(())
@@ -181,6 +188,7 @@ impl Store {
             .prepare_cached(&format!("RELEASE {name}"))?
             .execute([])?;
         self.strings.release();
+        self.reporters.release();
         self.result_sets.release();
         self.reason_sets.release();
         Ok(())
@@ -190,6 +198,7 @@ impl Store {
         self.conn
             .execute_batch(&format!("ROLLBACK TO {name}; RELEASE {name}"))?;
         self.strings.revert();
+        self.reporters.revert();
         self.result_sets.revert();
         self.reason_sets.revert();
         self.quarantined = None;

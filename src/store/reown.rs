@@ -45,7 +45,7 @@ impl Store {
         let mut verdicts = Vec::new();
         let mut find = self.conn.prepare(
             "SELECT r.id, r.is_foreign, s.text FROM report r
-               JOIN aggregate_report a ON a.report = r.id JOIN string s ON s.id = a.domain",
+               JOIN string s ON s.id = r.domain",
         )?;
         let mut rows = find.query([])?;
         while let Some(row) = rows.next()? {

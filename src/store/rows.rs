@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::DateTime;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 
 use super::verdict::Stored;
 use super::{Error, keys};
@@ -42,19 +42,18 @@ pub(super) fn stored(conn: &Connection, kind: Kind, key: &Digest) -> Result<Vec<
 }
 
 /// The same reporter has used this id for the same domain and another period: a new report all the
-/// same, but one to know of.
+/// same, but one to know of. Asked before the report is there itself.
 pub(super) fn reused_id(
     conn: &Connection,
-    report: i64,
+    domain: i64,
     metadata: &Metadata,
 ) -> Result<Option<Problem>, Error> {
     let mut find = conn.prepare_cached(
         "SELECT p.name, p.email, a.begin, a.\"end\" FROM aggregate_report a
            JOIN report r ON r.id = a.report JOIN reporter p ON p.id = r.reporter
-          WHERE a.report_id = ?1 AND a.report <> ?2
-            AND a.domain = (SELECT id FROM string WHERE text = ?3) LIMIT 100",
+          WHERE a.report_id = ?1 AND r.domain = ?2 LIMIT 100",
     )?;
-    let mut rows = find.query(params![metadata.report_id, report, metadata.domain])?;
+    let mut rows = find.query(params![metadata.report_id, domain])?;
     let name = metadata.org_name.as_deref().unwrap_or_default();
     let email = metadata.email.as_deref().unwrap_or_default();
     let own = keys::reporter(name, email);
@@ -71,15 +70,6 @@ pub(super) fn reused_id(
         }
     }
     Ok(None)
-}
-
-pub(super) fn reporter(conn: &Connection, (name, email): (&str, &str)) -> rusqlite::Result<i64> {
-    let mut find = conn.prepare_cached("SELECT id FROM reporter WHERE name = ?1 AND email = ?2")?;
-    if let Some(id) = find.query_row([name, email], |row| row.get(0)).optional()? {
-        return Ok(id);
-    }
-    conn.prepare_cached("INSERT INTO reporter (name, email) VALUES (?1, ?2)")?
-        .insert([name, email])
 }
 
 /// The number of a trust in the schema.

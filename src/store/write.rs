@@ -6,9 +6,10 @@ use std::borrow::Cow;
 use chrono::{DateTime, Utc};
 use rusqlite::params;
 
-use super::keys::{self, Canon, Sum};
+use super::keys;
 use super::raw::RawBody;
-use super::rows::{IpBytes, Kind, reporter, reused_id, stored, trust_code};
+use super::records::{Canons, Records, signed};
+use super::rows::{Kind, reused_id, stored, trust_code};
 use super::verdict::{Arrived, Decision, Stored, Verdict, decide};
 use super::{Error, Keep, Store, kinds};
 use crate::message::{Carrier, Problem, Trust};
@@ -46,6 +47,7 @@ pub(super) struct Head<'a> {
     pub(super) complete: bool,
     pub(super) items: u64,
     pub(super) reporter: (&'a str, &'a str),
+    pub(super) domain: Option<i64>,
     pub(super) part: Option<&'a str>,
     pub(super) document: Digest,
     pub(super) content: Digest,
@@ -55,9 +57,9 @@ pub(super) struct Head<'a> {
 /// An aggregate report whose records are being written.
 struct Open {
     report: i64,
+    domain: i64,
     stored: Vec<Stored>,
-    rows: u64,
-    sum: Sum,
+    records: Records,
     /// The same document is stored already: nothing of it is written.
     known: Option<i64>,
     /// The message's row as it was before: a rollback takes one that was written since.
@@ -77,7 +79,7 @@ pub struct Writer<'s> {
     /// Something in it came unauthenticated, and how many bytes of that were stored.
     doubtful: bool,
     unproven: u64,
-    canons: [Canon; 3],
+    canons: Canons,
 }
 
 impl Store {
@@ -123,9 +125,9 @@ impl Writer<'_> {
             .map(|s| s.id);
         let mut open = Open {
             report: 0,
+            domain: 0,
             stored,
-            rows: 0,
-            sum: Sum::default(),
+            records: Records::default(),
             known,
             message: self.message,
         };
@@ -133,7 +135,9 @@ impl Writer<'_> {
             self.vouch(known, trust)?;
         } else {
             self.store.savepoint("report")?;
-            open.sum.add(&keys::metadata(metadata));
+            open.records.sum.add(&keys::metadata(metadata));
+            let Store { conn, strings, .. } = &mut *self.store;
+            open.domain = strings.string(conn, &metadata.domain)?;
             open.report = self.insert(&Head {
                 kind: Kind::Aggregate,
                 key,
@@ -146,12 +150,12 @@ impl Writer<'_> {
                     metadata.org_name.as_deref().unwrap_or_default(),
                     metadata.email.as_deref().unwrap_or_default(),
                 ),
+                domain: Some(open.domain),
                 part,
                 document,
                 content: [0; 32],
                 problems: &[],
             })?;
-            kinds::aggregate(self.store, open.report, metadata)?;
         }
         self.open = Some(open);
         Ok(known.is_none())
@@ -159,76 +163,13 @@ impl Writer<'_> {
 
     /// Writes records of the aggregate report that was last started.
     pub fn records(&mut self, records: &[Record]) -> Result<(), Error> {
-        let Some(open) = self.open.as_mut().filter(|open| open.known.is_none()) else {
-            return Ok(());
-        };
-        let Store {
-            conn,
-            strings,
-            result_sets,
-            reason_sets,
-            ..
-        } = &mut *self.store;
-        let [reasons, results, row] = &mut self.canons;
-        let mut insert = conn.prepare_cached(
-            "INSERT INTO record (report, n, source_ip, count, disposition, dkim, spf, header_from,
-                                 envelope_from, envelope_to, reason_set, result_set, raw)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        )?;
-        for record in records {
-            reasons.clear();
-            keys::reasons(record, reasons);
-            results.clear();
-            keys::results(record, results);
-            row.clear();
-            keys::row(record, reasons.as_bytes(), results.as_bytes(), row);
-            open.sum.add(&row.digest());
-
-            let reason_set = if record.reasons.is_empty() {
-                None
-            } else {
-                Some(kinds::reason_set(
-                    conn,
-                    strings,
-                    reason_sets,
-                    record,
-                    reasons,
-                )?)
-            };
-            let result_set = if record.dkim_results.is_empty() && record.spf_results.is_empty() {
-                None
-            } else {
-                Some(kinds::result_set(
-                    conn,
-                    strings,
-                    result_sets,
-                    record,
-                    results,
-                )?)
-            };
-            let mut text = |text: &Option<compact_str::CompactString>| {
-                text.as_ref()
-                    .map(|text| strings.string(conn, text))
-                    .transpose()
-            };
-            insert.execute(params![
-                open.report,
-                open.rows.cast_signed(),
-                IpBytes::from(record.source_ip).as_slice(),
-                i64::try_from(record.count).unwrap_or(i64::MAX),
-                record.disposition.map(|word| word as u8),
-                record.dkim.map(|word| word as u8),
-                record.spf.map(|word| word as u8),
-                text(&record.header_from)?,
-                text(&record.envelope_from)?,
-                text(&record.envelope_to)?,
-                reason_set,
-                result_set,
-                kinds::json(&record.raw, record.raw.is_empty()),
-            ])?;
-            open.rows += 1;
+        match &mut self.open {
+            Some(open) if open.known.is_none() => {
+                open.records
+                    .write(self.store, open.report, &mut self.canons, records)
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes an item, or ends the aggregate report that was started. `None` for what is ignored or
@@ -287,17 +228,19 @@ impl Writer<'_> {
 
     fn end_aggregate(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
         // A visitor is always told of the start first.
-        let Some(open) = self.open.take() else {
+        let (Some(mut open), Content::Aggregate(aggregate)) = (self.open.take(), &item.content)
+        else {
             return Ok((Verdict::Duplicate, None));
         };
         if open.known.is_some() {
             return Ok((Verdict::Duplicate, None));
         }
+        let metadata = &aggregate.metadata;
         let arrived = Arrived {
             trust: item.trust,
-            items: open.rows,
+            items: open.records.rows,
             document: item.digest,
-            content: open.sum.digest(),
+            content: open.records.sum.digest(),
         };
         let decision = decide(&open.stored, &arrived);
         if let Decision::Drop(same) = decision {
@@ -306,10 +249,13 @@ impl Writer<'_> {
             return Ok((Verdict::Duplicate, None));
         }
         let mut problems = Cow::Borrowed(item.problems.as_slice());
-        if let (Content::Aggregate(aggregate), Decision::Store) = (&item.content, decision) {
-            let reused = reused_id(&self.store.conn, open.report, &aggregate.metadata)?;
+        let conn = &self.store.conn;
+        if decision == Decision::Store {
+            let reused = reused_id(conn, open.domain, metadata)?;
             problems.to_mut().extend(reused);
         }
+        open.records.finish(conn, open.report)?;
+        kinds::aggregate(conn, open.report, metadata, open.records.messages)?;
         let (counted, verdict) = self.settle(decision)?;
         self.store
             .conn
@@ -321,7 +267,7 @@ impl Writer<'_> {
                 open.report,
                 counted,
                 item.complete,
-                i64::try_from(open.rows).unwrap_or(i64::MAX),
+                signed(open.records.rows),
                 arrived.content.as_slice(),
                 kinds::json(&problems, problems.is_empty()),
             ])?;
@@ -408,12 +354,15 @@ impl Writer<'_> {
     /// Inserts a `report` row that does not count yet.
     fn insert(&mut self, head: &Head<'_>) -> Result<i64, Error> {
         let message = self.message_row()?;
-        let reporter = reporter(&self.store.conn, head.reporter)?;
-        let mut insert = self.store.conn.prepare_cached(
+        let Store {
+            conn, reporters, ..
+        } = &mut *self.store;
+        let reporter = reporters.reporter(conn, head.reporter)?;
+        let mut insert = conn.prepare_cached(
             "INSERT INTO report (kind, key, time, counted, is_foreign, trust, complete, items,
-                                 reporter, message, part, document_digest, content_digest,
-                                 problems, stored_at)
-             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+                                 reporter, domain, message, part, document_digest,
+                                 content_digest, problems, stored_at)
+             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?;
         Ok(insert.insert(params![
             head.kind as u8,
@@ -422,8 +371,9 @@ impl Writer<'_> {
             head.is_foreign,
             trust_code(head.trust),
             head.complete,
-            i64::try_from(head.items).unwrap_or(i64::MAX),
+            signed(head.items),
             reporter,
+            head.domain,
             message,
             head.part,
             head.document.as_slice(),
@@ -446,7 +396,7 @@ impl Writer<'_> {
         let id = insert.insert(params![
             self.incoming.origin,
             self.incoming.digest.as_slice(),
-            i64::try_from(self.incoming.bytes).unwrap_or(i64::MAX),
+            signed(self.incoming.bytes),
             self.incoming.now.timestamp(),
             carrier.and_then(|c| c.message_id.as_deref()),
             carrier.and_then(|c| c.from.as_deref()),

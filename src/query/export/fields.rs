@@ -36,7 +36,7 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN aggregate_report a ON a.report = r.id \
              CROSS JOIN reporter p ON p.id = r.reporter \
              CROSS JOIN message m ON m.id = r.message \
-             CROSS JOIN string d ON d.id = a.domain \
+             CROSS JOIN string d ON d.id = r.domain \
              CROSS JOIN record x ON x.report = r.id \
              LEFT JOIN string hf ON hf.id = x.header_from \
              LEFT JOIN string ef ON ef.id = x.envelope_from \
@@ -47,7 +47,7 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN aggregate_report a ON a.report = r.id \
              CROSS JOIN reporter p ON p.id = r.reporter \
              CROSS JOIN message m ON m.id = r.message \
-             CROSS JOIN string d ON d.id = a.domain"
+             CROSS JOIN string d ON d.id = r.domain"
         }
         Export::Complaints | Export::FailureReports => {
             "report r \

@@ -8,6 +8,7 @@ mod elements;
 mod fields;
 mod head;
 mod input;
+pub mod pack;
 mod record;
 mod scan;
 mod stream;

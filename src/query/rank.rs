@@ -1,0 +1,330 @@
+//! Which sources an answer shows, found before anything else of them is added up.
+//!
+//! Ten million records come from millions of sources, of which an answer shows twenty. So a first
+//! pass adds up of each source what decides the order and nothing else, and the second pass, which
+//! counts all the rest, is about those that are shown.
+
+use std::cmp::Ordering;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::Sort;
+
+/// Into how many parts the sources are divided. A part of four million sources is about as large as
+/// the cache of a core.
+const PARTS: usize = 256;
+/// Facts of a part that are added up at once. One at a time, each would wait for memory.
+const AT_ONCE: usize = 4096;
+/// Candidates, beyond those that are shown, that are held until they are thinned out.
+const SPARE: usize = 4096;
+
+/// What decides the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Messages,
+    Failing,
+    Source,
+}
+
+/// What a source, or all of them, come to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sums {
+    pub(super) messages: i64,
+    pub(super) failing: i64,
+    pub(super) last: i64,
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        Self {
+            messages: 0,
+            failing: 0,
+            last: i64::MIN,
+        }
+    }
+}
+
+impl Sums {
+    fn add(&mut self, other: &Self) {
+        self.messages = self.messages.saturating_add(other.messages);
+        self.failing = self.failing.saturating_add(other.failing);
+        self.last = self.last.max(other.last);
+    }
+}
+
+#[derive(Default)]
+struct Part {
+    waiting: Vec<(u128, Sums)>,
+    sums: HashMap<u128, Sums, Seed>,
+}
+
+impl Part {
+    fn settle(&mut self) {
+        for (source, sums) in self.waiting.drain(..) {
+            self.sums.entry(source).or_default().add(&sums);
+        }
+    }
+}
+
+/// Sources on their way to be ranked.
+pub(super) struct Ranking {
+    order: Vec<(By, bool)>,
+    only_failing: bool,
+    seed: Seed,
+    parts: Vec<Part>,
+}
+
+/// The sources that are shown.
+pub(super) struct Chosen {
+    sources: HashSet<IpAddr>,
+    /// False where no source is that folds to this.
+    sieve: Vec<bool>,
+    /// How many there are beside them.
+    pub(super) others: u64,
+    /// What all sources of the answer come to, shown or not.
+    pub(super) all: Sums,
+}
+
+impl Ranking {
+    /// A ranking by these columns; `None` where one of them is not known before all is counted.
+    /// `only_failing`: sources without failing messages are in no answer.
+    pub(super) fn by(order: &[Sort], source: &str, only_failing: bool) -> Option<Self> {
+        let order = order.iter().map(|sort| {
+            let by = match sort.column.as_str() {
+                "messages" => By::Messages,
+                "failing" => By::Failing,
+                column if column == source => By::Source,
+                _ => return None,
+            };
+            Some((by, sort.descending))
+        });
+        let seed = Seed::random();
+        let part = || Part {
+            waiting: Vec::new(),
+            sums: HashMap::with_hasher(seed),
+        };
+        Some(Self {
+            order: order.collect::<Option<_>>()?,
+            only_failing,
+            seed,
+            parts: (0..PARTS).map(|_| part()).collect(),
+        })
+    }
+
+    /// Adds a fact to its source.
+    pub(super) fn add(&mut self, source: IpAddr, sums: Sums) {
+        let source = number(source);
+        // Bits that the map of a part makes no use of.
+        let part = usize::try_from(self.seed.hash(source) >> 32).unwrap_or(0) % PARTS;
+        if let Some(part) = self.parts.get_mut(part) {
+            part.waiting.push((source, sums));
+            if part.waiting.len() >= AT_ONCE {
+                part.settle();
+            }
+        }
+    }
+
+    /// The first so many.
+    pub(super) fn choose(self, most: usize) -> Chosen {
+        let Self {
+            order,
+            only_failing,
+            parts,
+            ..
+        } = self;
+        let before = |a: &(u128, Sums), b: &(u128, Sums)| compare(&order, a, b);
+        let mut first: Vec<(u128, Sums)> = Vec::new();
+        let mut all = Sums::default();
+        let mut count = 0_u64;
+        for mut part in parts {
+            part.settle();
+            for (source, sums) in part.sums {
+                if only_failing && sums.failing == 0 {
+                    continue;
+                }
+                count += 1;
+                all.add(&sums);
+                first.push((source, sums));
+                if first.len() >= most.saturating_add(SPARE) {
+                    thin(&mut first, most, before);
+                }
+            }
+        }
+        thin(&mut first, most, before);
+        let sources: HashSet<IpAddr> = first
+            .into_iter()
+            .map(|(number, _)| source(number))
+            .collect();
+        let mut sieve = vec![false; SIEVE];
+        for source in &sources {
+            if let Some(slot) = sieve.get_mut(fold(*source)) {
+                *slot = true;
+            }
+        }
+        Chosen {
+            others: count - sources.len() as u64,
+            sources,
+            sieve,
+            all,
+        }
+    }
+}
+
+fn thin<T>(list: &mut Vec<T>, most: usize, mut before: impl FnMut(&T, &T) -> Ordering) {
+    if list.len() > most {
+        list.select_nth_unstable_by(most, &mut before);
+        list.truncate(most);
+    }
+}
+
+fn compare(order: &[(By, bool)], a: &(u128, Sums), b: &(u128, Sums)) -> Ordering {
+    let each = order.iter().map(|(by, descending)| {
+        let order = match by {
+            By::Messages => a.1.messages.cmp(&b.1.messages),
+            By::Failing => a.1.failing.cmp(&b.1.failing),
+            By::Source => source(a.0).cmp(&source(b.0)),
+        };
+        if *descending { order.reverse() } else { order }
+    });
+    each.fold(Ordering::Equal, Ordering::then)
+}
+
+impl Chosen {
+    /// True where the source is shown.
+    pub(super) fn has(&self, source: IpAddr) -> bool {
+        self.sieve.get(fold(source)).copied().unwrap_or(true) && self.sources.contains(&source)
+    }
+}
+
+const SIEVE: usize = 1 << 12;
+
+fn fold(source: IpAddr) -> usize {
+    let spread = u64::try_from(number(source) & u128::from(u64::MAX))
+        .unwrap_or(0)
+        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(spread >> 52).unwrap_or(0)
+}
+
+/// A source as a number. IPv4-mapped IPv6 addresses are stored as IPv4, so none is there twice.
+fn number(source: IpAddr) -> u128 {
+    match source {
+        IpAddr::V4(ip) => ip.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(ip) => ip.to_bits(),
+    }
+}
+
+fn source(number: u128) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from_bits(number)).to_canonical()
+}
+
+/// Hashes sources, which strangers choose: seeded, so that they cannot choose those that collide.
+/// The hash of the standard library takes half the time of the first pass.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seed(u64, u64);
+
+impl Seed {
+    fn random() -> Self {
+        let random = RandomState::new();
+        Self(random.hash_one(0), random.hash_one(1))
+    }
+
+    fn hash(self, number: u128) -> u64 {
+        let halves = |number: u128| {
+            let low = u64::try_from(number & u128::from(u64::MAX)).unwrap_or(0);
+            (u64::try_from(number >> 64).unwrap_or(0), low)
+        };
+        let (high, low) = halves(number);
+        let (a, b) = halves(u128::from(high ^ self.0) * u128::from(low ^ self.1));
+        let (a, b) = halves(u128::from(a ^ b ^ self.0) * 0x9e37_79b9_7f4a_7c15);
+        a ^ b
+    }
+}
+
+impl BuildHasher for Seed {
+    type Hasher = Seeded;
+
+    fn build_hasher(&self) -> Seeded {
+        Seeded {
+            seed: *self,
+            hash: 0,
+        }
+    }
+}
+
+/// One number on its way to its hash.
+struct Seeded {
+    seed: Seed,
+    hash: u64,
+}
+
+impl Hasher for Seeded {
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u128(u128::from(*byte));
+        }
+    }
+
+    fn write_u128(&mut self, number: u128) {
+        self.hash = self.seed.hash(number ^ u128::from(self.hash));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(columns: &[(&str, bool)]) -> Vec<Sort> {
+        let sort = |(column, descending): &(&str, bool)| Sort {
+            column: (*column).to_owned(),
+            descending: *descending,
+        };
+        columns.iter().map(sort).collect()
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_first_are_those_that_sorting_all_puts_first(
+            facts in proptest::collection::vec((0..60_u8, proptest::bool::ANY, 0..4_i64, 0..3_i64), 0..300),
+            most in 0..20_usize,
+            only_failing in proptest::bool::ANY,
+            descending in proptest::bool::ANY,
+        ) {
+            let order = order(&[("failing", descending), ("messages", true), ("ip", false)]);
+            let mut ranking = Ranking::by(&order, "ip", only_failing).unwrap();
+            let mut naive: HashMap<IpAddr, (i64, i64)> = HashMap::new();
+            for (host, is_v6, messages, failing) in facts {
+                let ip: IpAddr = if is_v6 {
+                    Ipv6Addr::from([0, 0, 0, 0, 0, 0, 0, host.into()]).into()
+                } else {
+                    [0, 0, 0, host].into()
+                };
+                ranking.add(ip, Sums { messages, failing, last: 1 });
+                let sums = naive.entry(ip).or_default();
+                *sums = (sums.0 + messages, sums.1 + failing);
+            }
+            let mut naive: Vec<_> = naive.into_iter().collect();
+            naive.retain(|(_, (_, failing))| !only_failing || *failing > 0);
+            naive.sort_by(|(a, a_sums), (b, b_sums)| {
+                let failing = a_sums.1.cmp(&b_sums.1);
+                let failing = if descending { failing.reverse() } else { failing };
+                failing.then(b_sums.0.cmp(&a_sums.0)).then(a.cmp(b))
+            });
+            let chosen = ranking.choose(most);
+            proptest::prop_assert_eq!(chosen.all.messages, naive.iter().map(|(_, sums)| sums.0).sum::<i64>());
+            proptest::prop_assert_eq!(chosen.others, naive.len().saturating_sub(most) as u64);
+            for (n, (ip, _)) in naive.iter().enumerate() {
+                proptest::prop_assert_eq!(chosen.has(*ip), n < most);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_beforehand_is_not_ranked_by() {
+        assert!(Ranking::by(&order(&[("reporters", true)]), "ip", false).is_none());
+    }
+}
