@@ -170,9 +170,9 @@ CREATE TABLE aggregate_report (
 
 CREATE INDEX aggregate_report_id ON aggregate_report (report_id);
 
--- Results and reasons repeat from record to record: a record points at the set it has. Here, and in
--- `record`, what points at texts and sets is no foreign key: looking each of them up for every row costs
--- as much as inserting it. `db check` looks all of them up at once.
+-- Results and reasons repeat from record to record: a record points at the set it has. From here down to
+-- `record_pack`, what points at reports, texts and sets is no foreign key: looking each of them up for
+-- every row costs as much as inserting it. `db check` looks all of them up at once.
 CREATE TABLE result_set (
     id     INTEGER PRIMARY KEY,
     digest BLOB NOT NULL UNIQUE
@@ -212,7 +212,7 @@ CREATE TABLE reason (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE record (
-    report        INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    report        INTEGER NOT NULL,
     n             INTEGER NOT NULL,
     source_ip     BLOB NOT NULL,
     count         INTEGER NOT NULL,
@@ -231,7 +231,7 @@ CREATE TABLE record (
 -- Roll-up: what the records of a report come to, by what became of the mail. It stays when they are
 -- pruned, like everything below.
 CREATE TABLE record_total (
-    report      INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    report      INTEGER NOT NULL,
     n           INTEGER NOT NULL,
     disposition INTEGER,
     dkim        INTEGER,
@@ -244,7 +244,7 @@ CREATE TABLE record_total (
 -- Roll-up: source, count and identifiers of the records of a report, packed (`report/aggregate/pack`
 -- says how), for questions about sources.
 CREATE TABLE record_pack (
-    report INTEGER NOT NULL REFERENCES report (id) ON DELETE CASCADE,
+    report INTEGER NOT NULL,
     n      INTEGER NOT NULL,    -- of its first record
     data   BLOB NOT NULL,
     PRIMARY KEY (report, n)

@@ -146,7 +146,6 @@ struct Head {
 enum Event {
     Head(Head, Option<Carrier>),
     Start {
-        part: Option<String>,
         trust: Trust,
         digest: Digest,
         metadata: Box<Metadata>,
@@ -348,12 +347,11 @@ impl Batch<'_> {
         for event in events {
             match event {
                 Event::Start {
-                    part,
                     trust,
                     digest,
                     metadata,
                 } => {
-                    writer.start(part.as_deref(), trust, digest, &metadata)?;
+                    writer.start(trust, digest, &metadata)?;
                 }
                 Event::Records(records) => {
                     self.rows += records.len() as u64;
@@ -570,7 +568,6 @@ impl Visitor for Sender<'_, '_> {
 
     fn aggregate(&mut self, start: &Start<'_>) -> Flow {
         let event = Event::Start {
-            part: start.part.map(str::to_owned),
             trust: start.trust,
             digest: start.digest,
             metadata: Box::new(start.metadata.clone()),

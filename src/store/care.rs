@@ -75,8 +75,11 @@ const SOUND: &[(&str, &str)] = &[
     ),
 ];
 
-/// What points at texts and sets without being a foreign key: table, column, and the table it is in.
+/// What points somewhere without being a foreign key: table, column, and the table it points at.
 const POINTERS: &[(&str, &str, &str)] = &[
+    ("record", "report", "aggregate_report"),
+    ("record_total", "report", "aggregate_report"),
+    ("record_pack", "report", "aggregate_report"),
     ("record", "header_from", "string"),
     ("record", "envelope_from", "string"),
     ("record", "envelope_to", "string"),
@@ -120,7 +123,7 @@ impl Store {
             let count: i64 = self.conn.query_row(
                 &format!(
                     "SELECT count(*) FROM {table} x WHERE x.{column} IS NOT NULL
-                        AND NOT EXISTS (SELECT 1 FROM {to} t WHERE t.id = x.{column})"
+                        AND NOT EXISTS (SELECT 1 FROM {to} t WHERE t.rowid = x.{column})"
                 ),
                 [],
                 |row| row.get(0),

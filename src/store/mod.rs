@@ -88,6 +88,8 @@ pub struct Store {
     reporters: Interner,
     result_sets: Interner,
     reason_sets: Interner,
+    /// The number of the next report, where the transaction has asked for it.
+    next_report: Option<i64>,
     /// Compressed bytes in quarantine, where they have been summed up.
     quarantined: Option<u64>,
     patience: Option<Patience>,
@@ -111,6 +113,7 @@ impl Store {
 
     /// Begins a transaction. What follows is durable once [`Store::commit`] has returned.
     pub fn begin(&mut self) -> Result<(), Error> {
+        self.next_report = None;
         let mut tries = 0;
         loop {
             let begun = self.conn.execute_batch("BEGIN IMMEDIATE");
@@ -162,6 +165,20 @@ impl Store {
         self.result_sets.clear();
         self.reason_sets.clear();
         self.quarantined = None;
+    }
+
+    /// A number for a report. It is known before the report's own row is written, because its records
+    /// come first; nobody else writes inside the transaction.
+    fn next_report(&mut self) -> Result<i64, Error> {
+        let next = match self.next_report {
+            Some(next) => next,
+            None => self
+                .conn
+                .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM report")?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.next_report = Some(next + 1);
+        Ok(next)
     }
 
     /// The address of a recipient as it is stored.

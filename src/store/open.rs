@@ -266,6 +266,8 @@ impl Store {
         // Else every savepoint spills its journal to a file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // Every so many pages the journal is copied into the file. The default makes that each commit.
+        conn.pragma_update(None, "wal_autocheckpoint", 4_000)?;
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         initialize(&mut conn, &path)?;
         Ok(Self {
@@ -275,6 +277,7 @@ impl Store {
             reporters: Interner::default(),
             result_sets: Interner::default(),
             reason_sets: Interner::default(),
+            next_report: None,
             quarantined: None,
             patience: None,
         })

@@ -37,7 +37,7 @@ pub struct Incoming<'a> {
     pub now: DateTime<Utc>,
 }
 
-/// A row of `report`, but for what the verdict decides.
+/// A row of `report`, but for its number and what the verdict decides.
 pub(super) struct Head<'a> {
     pub(super) kind: Kind,
     pub(super) key: Digest,
@@ -54,16 +54,18 @@ pub(super) struct Head<'a> {
     pub(super) problems: &'a [Problem],
 }
 
-/// An aggregate report whose records are being written.
+/// An aggregate report whose records are being written. Its own row follows them, when all is known
+/// that stands in it.
 struct Open {
     report: i64,
+    key: Digest,
     domain: i64,
     stored: Vec<Stored>,
     records: Records,
     /// The same document is stored already: nothing of it is written.
     known: Option<i64>,
-    /// The message's row as it was before: a rollback takes one that was written since.
-    message: Option<i64>,
+    /// It has a savepoint of its own: something of the message is written already.
+    inner: bool,
 }
 
 /// Writes one message. Everything stays in a savepoint until [`Writer::finish`].
@@ -76,6 +78,8 @@ pub struct Writer<'s> {
     /// What is kept raw, and why: part, report, reason, problems.
     lost: Vec<(String, Option<i64>, String, Vec<Problem>)>,
     stored: bool,
+    /// Something of it is written, apart from a report that is open.
+    wrote: bool,
     /// Something in it came unauthenticated, and how many bytes of that were stored.
     doubtful: bool,
     unproven: u64,
@@ -98,6 +102,7 @@ impl Store {
             open: None,
             lost: Vec::new(),
             stored: false,
+            wrote: false,
             doubtful: false,
             unproven: 0,
             canons: Default::default(),
@@ -111,7 +116,6 @@ impl Writer<'_> {
     /// not be read.
     pub fn start(
         &mut self,
-        part: Option<&str>,
         trust: Trust,
         document: Digest,
         metadata: &Metadata,
@@ -125,37 +129,25 @@ impl Writer<'_> {
             .map(|s| s.id);
         let mut open = Open {
             report: 0,
+            key,
             domain: 0,
             stored,
             records: Records::default(),
             known,
-            message: self.message,
+            inner: self.wrote,
         };
         if let Some(known) = known {
             self.vouch(known, trust)?;
         } else {
-            self.store.savepoint("report")?;
+            // Each savepoint copies every page that is written in it: the first report of a message
+            // makes do with that of the message.
+            if open.inner {
+                self.store.savepoint("report")?;
+            }
             open.records.sum.add(&keys::metadata(metadata));
             let Store { conn, strings, .. } = &mut *self.store;
             open.domain = strings.string(conn, &metadata.domain)?;
-            open.report = self.insert(&Head {
-                kind: Kind::Aggregate,
-                key,
-                time: metadata.begin.timestamp(),
-                is_foreign: !self.store.settings.own.has_domain(&metadata.domain),
-                trust,
-                complete: false,
-                items: 0,
-                reporter: (
-                    metadata.org_name.as_deref().unwrap_or_default(),
-                    metadata.email.as_deref().unwrap_or_default(),
-                ),
-                domain: Some(open.domain),
-                part,
-                document,
-                content: [0; 32],
-                problems: &[],
-            })?;
+            open.report = self.store.next_report()?;
         }
         self.open = Some(open);
         Ok(known.is_none())
@@ -222,8 +214,11 @@ impl Writer<'_> {
     }
 
     fn undo(&mut self, open: &Open) -> Result<(), Error> {
-        self.message = open.message;
-        self.store.undo("report")
+        if open.inner {
+            return self.store.undo("report");
+        }
+        self.store.undo("message")?;
+        self.store.savepoint("message")
     }
 
     fn end_aggregate(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
@@ -255,23 +250,31 @@ impl Writer<'_> {
             problems.to_mut().extend(reused);
         }
         open.records.finish(conn, open.report)?;
-        kinds::aggregate(conn, open.report, metadata, open.records.messages)?;
         let (counted, verdict) = self.settle(decision)?;
-        self.store
-            .conn
-            .prepare_cached(
-                "UPDATE report SET counted = ?2, complete = ?3, items = ?4, content_digest = ?5,
-                                   problems = ?6 WHERE id = ?1",
-            )?
-            .execute(params![
-                open.report,
-                counted,
-                item.complete,
-                signed(open.records.rows),
-                arrived.content.as_slice(),
-                kinds::json(&problems, problems.is_empty()),
-            ])?;
-        self.store.release("report")?;
+        let head = Head {
+            kind: Kind::Aggregate,
+            key: open.key,
+            time: metadata.begin.timestamp(),
+            is_foreign: !self.store.settings.own.has_domain(&metadata.domain),
+            trust: item.trust,
+            complete: item.complete,
+            items: open.records.rows,
+            reporter: (
+                metadata.org_name.as_deref().unwrap_or_default(),
+                metadata.email.as_deref().unwrap_or_default(),
+            ),
+            domain: Some(open.domain),
+            part: item.part.as_deref(),
+            document: item.digest,
+            content: arrived.content,
+            problems: &problems,
+        };
+        self.insert(open.report, &head, counted)?;
+        let conn = &self.store.conn;
+        kinds::aggregate(conn, open.report, metadata, open.records.messages)?;
+        if open.inner {
+            self.store.release("report")?;
+        }
         Ok((verdict, Some(open.report)))
     }
 
@@ -299,13 +302,8 @@ impl Writer<'_> {
             return Ok((Verdict::Duplicate, None));
         }
         let (counted, verdict) = self.settle(decision)?;
-        let report = self.insert(head)?;
-        if counted {
-            self.store
-                .conn
-                .prepare_cached("UPDATE report SET counted = 1 WHERE id = ?1")?
-                .execute([report])?;
-        }
+        let report = self.store.next_report()?;
+        self.insert(report, head, counted)?;
         Ok((verdict, Some(report)))
     }
 
@@ -324,6 +322,10 @@ impl Writer<'_> {
                 let counted = conn
                     .prepare_cached("DELETE FROM report WHERE id = ?1 RETURNING counted")?
                     .query_row([id], |row| row.get(0))?;
+                for table in ["record", "record_total", "record_pack"] {
+                    conn.prepare_cached(&format!("DELETE FROM {table} WHERE report = ?1"))?
+                        .execute([id])?;
+                }
                 (counted, Verdict::Replaced)
             }
         })
@@ -335,6 +337,7 @@ impl Writer<'_> {
         if trust != Trust::Authenticated {
             return Ok(());
         }
+        self.wrote = true;
         let conn = &self.store.conn;
         conn.prepare_cached("UPDATE report SET trust = 1 WHERE id = ?1 AND trust <> 1")?
             .execute([report])?;
@@ -351,23 +354,26 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// Inserts a `report` row that does not count yet.
-    fn insert(&mut self, head: &Head<'_>) -> Result<i64, Error> {
+    /// Inserts a `report` row.
+    fn insert(&mut self, report: i64, head: &Head<'_>, counted: bool) -> Result<(), Error> {
+        self.wrote = true;
         let message = self.message_row()?;
         let Store {
             conn, reporters, ..
         } = &mut *self.store;
         let reporter = reporters.reporter(conn, head.reporter)?;
         let mut insert = conn.prepare_cached(
-            "INSERT INTO report (kind, key, time, counted, is_foreign, trust, complete, items,
+            "INSERT INTO report (id, kind, key, time, counted, is_foreign, trust, complete, items,
                                  reporter, domain, message, part, document_digest,
                                  content_digest, problems, stored_at)
-             VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?;
-        Ok(insert.insert(params![
+        insert.execute(params![
+            report,
             head.kind as u8,
             head.key.as_slice(),
             head.time,
+            counted,
             head.is_foreign,
             trust_code(head.trust),
             head.complete,
@@ -380,7 +386,8 @@ impl Writer<'_> {
             head.content.as_slice(),
             kinds::json(&head.problems, head.problems.is_empty()),
             self.incoming.now.timestamp(),
-        ])?)
+        ])?;
+        Ok(())
     }
 
     fn message_row(&mut self) -> Result<i64, Error> {
