@@ -12,6 +12,7 @@ use mail_parser::{HeaderName, MessageParser, MimeHeaders};
 
 use super::headers::{self, Field};
 use super::outline::{self, Inner, Node, Outline};
+use super::scan::Scanned;
 use super::sniff::{Kind, sniff};
 use super::transfer::Encoding;
 use super::unpack::Open;
@@ -85,6 +86,23 @@ impl<'a> Leaf<'a> {
             Self::Stream(_) => None,
         }
     }
+
+    /// The first decoded bytes, of about so many as carried; `None` where they cannot be told
+    /// without the rest.
+    pub fn head(&self, carried: usize) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Encoded { raw, encoding } => {
+                let head = raw.get(..carried).unwrap_or(raw);
+                match encoding {
+                    // What is cut inside a line may decode to something else.
+                    Encoding::QuotedPrintable if head.len() < raw.len() => None,
+                    _ => Some(super::transfer::decode(head, *encoding)),
+                }
+            }
+            Self::Bytes(bytes) => Some(Cow::Borrowed(bytes.get(..carried).unwrap_or(bytes))),
+            Self::Stream(_) => None,
+        }
+    }
 }
 
 impl<'a> Message<'a> {
@@ -92,6 +110,18 @@ impl<'a> Message<'a> {
     /// single leaf.
     pub fn parse(mail: &'a [u8], options: &Options) -> Self {
         let outline = Outline::of(mail).unwrap_or_else(|_| Outline::leaf(mail));
+        Self::outlined(mail, &outline, options)
+    }
+
+    /// Walks a mail that was scanned.
+    pub fn scanned(mail: &'a Scanned<'_>, options: &Options) -> Self {
+        match &mail.outline {
+            Some(outline) => Self::outlined(&mail.mail, outline, options),
+            None => Self::parse(&mail.mail, options),
+        }
+    }
+
+    fn outlined(mail: &'a [u8], outline: &Outline, options: &Options) -> Self {
         let tree = Tree {
             mail,
             nodes: &outline.nodes,

@@ -126,6 +126,11 @@ pub(super) fn count(text: &str) -> Result<u64, &'static str> {
 
 /// A domain: lower case, without a final dot, without the local part where an address was sent.
 pub(super) fn domain(text: &str) -> Read<CompactString> {
+    // As nearly all write it: there is nothing to be done.
+    let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_');
+    if text.bytes().all(is_plain) && !text.ends_with('.') {
+        return Read::new(CompactString::new(text), true);
+    }
     let text = text.trim();
     let bare = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
     let bare = bare.trim_end_matches('.');

@@ -7,6 +7,7 @@ use compact_str::CompactString;
 
 use super::elements::{HeadField, Place};
 use super::head::Head;
+use super::layout::{Lent, Log};
 use super::record::Draft;
 use super::stream::Document;
 use super::{Metadata, Record, fields::quoted, scan};
@@ -84,6 +85,8 @@ pub(super) struct Walk<'a> {
     /// How many records have begun.
     number: u64,
     draft: Draft,
+    /// How records are laid out.
+    layout: Lent,
     /// The open elements; the first is the root.
     stack: Vec<Open>,
     /// The text of the innermost element, where that holds text.
@@ -111,6 +114,7 @@ impl<'a> Walk<'a> {
             count: 0,
             number: 0,
             draft: Draft::default(),
+            layout: Lent::new(),
             stack: Vec::with_capacity(MAX_DEPTH),
             text: String::new(),
             markup: false,
@@ -391,11 +395,19 @@ impl<'a> Walk<'a> {
         if !is_due {
             return Ok(None);
         }
-        self.draft = Draft::default();
-        let Some(length) = scan::record(text, &mut self.draft) else {
-            return Ok(None);
+        let mut draft = Draft::default();
+        let length = if let Some(length) = self.layout.record(text, &mut draft) {
+            length
+        } else {
+            let mut log = Log::default();
+            draft = Draft::default();
+            let Some(length) = scan::record(text, &mut draft, &mut log) else {
+                return Ok(None);
+            };
+            self.layout.learn(text.get(..length).unwrap_or(""), &log);
+            length
         };
-        let Ok(record) = std::mem::take(&mut self.draft).finish() else {
+        let Ok(record) = draft.finish() else {
             return Ok(None);
         };
         self.admit_record()?;
