@@ -1,22 +1,19 @@
 //! The MIME walk: from a scanned mail to a tree of parts.
 //!
-//! `outline` finds where the parts are, mail-parser reads what their headers say. Decoding is ours,
+//! `outline` finds where the parts are, `parameters` reads what their headers say. Decoding is ours,
 //! from the raw bytes of each leaf, so that nothing is decoded twice, no charset conversion touches
-//! a binary, and a fault of the parser stays in this file.
+//! a binary.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::panic::catch_unwind;
 
-use mail_parser::{HeaderName, MessageParser, MimeHeaders};
-
-use super::headers::{self, Field};
+use super::headers;
 use super::outline::{self, Inner, Node, Outline};
 use super::scan::Scanned;
 use super::sniff::{Kind, sniff};
 use super::transfer::Encoding;
 use super::unpack::Open;
-use super::{Carrier, Options, auth, date};
+use super::{Carrier, Options, auth, date, parameters};
 
 /// A mail, or a bare file, in its parts.
 pub struct Message<'a> {
@@ -235,7 +232,7 @@ fn below(path: &str, number: usize) -> String {
 fn described(header: &[u8]) -> (Vec<(String, String)>, Option<String>) {
     let attributes = |name: &str| {
         headers::first(header, name)
-            .map(attributes)
+            .map(parameters::of)
             .unwrap_or_default()
     };
     let parameters = attributes("content-type");
@@ -247,25 +244,6 @@ fn described(header: &[u8]) -> (Vec<(String, String)>, Option<String>) {
     };
     let name = value(&disposition, "filename").or_else(|| value(&parameters, "name"));
     (parameters, name)
-}
-
-/// Has mail-parser read the parameters of a Content-Type or Content-Disposition, names in lower
-/// case. A panic of its is a field without parameters.
-fn attributes(field: Field<'_>) -> Vec<(String, String)> {
-    // mail-parser takes the square of the number of parameters.
-    const MAX_VALUE: usize = 4 << 10;
-    let value = field.raw.get(..MAX_VALUE).unwrap_or(field.raw);
-    let block = [b"Content-Type:", value, b"\r\n\r\n"].concat();
-    let read = || {
-        let parser = MessageParser::new().header_content_type(HeaderName::ContentType);
-        let message = parser.parse_headers(&block)?;
-        let attributes = message.content_type()?.attributes()?;
-        let owned = attributes
-            .iter()
-            .map(|one| (one.name.to_lowercase(), one.value.to_string()));
-        Some(owned.collect())
-    };
-    catch_unwind(read).ok().flatten().unwrap_or_default()
 }
 
 fn carrier(header: &[u8], options: &Options) -> Carrier {

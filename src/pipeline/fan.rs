@@ -115,7 +115,9 @@ impl<E> Shared<E> {
             }
             state = if napped {
                 state.consumer = Consumer::Idle(seq);
-                self.ready.wait(state).unwrap_or_else(PoisonError::into_inner)
+                self.ready
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner)
             } else {
                 napped = true;
                 state.consumer = Consumer::Napping;

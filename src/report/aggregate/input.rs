@@ -428,7 +428,7 @@ mod tests {
         }
         let mut input = Stream::new(Fails(false), CHUNK);
         input.fill(0, &mut Problems::default());
-        assert_eq!(input.window(), "<a>");
+        assert_eq!(input.text, "<a>");
         assert!(input.ended && input.failure.is_some());
     }
 }

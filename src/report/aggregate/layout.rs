@@ -72,6 +72,8 @@ pub(super) struct Log {
     ended: Option<Entry>,
     /// Something that no layout can say.
     unusual: bool,
+    /// The text ended inside the record; up to there it was plain.
+    pub(super) cut: bool,
 }
 
 impl Log {

@@ -8,7 +8,7 @@
 use super::elements::{Place, RecordField};
 use super::layout::{Entry, Log};
 use super::record::Draft;
-use super::walk::{End, MAX_TOKEN, Walk};
+use super::walk::{End, MAX_TOKEN, Walk, Whole};
 
 /// Which bytes a plain name is made of.
 #[expect(
@@ -26,8 +26,6 @@ const NAME: [bool; 256] = {
     table
 };
 
-/// The end of a record.
-const RECORD_END: &[u8] = b"</record>";
 /// Longest beginning of a record that waits for its end, in bytes: less than a window grows by, so
 /// that nothing waits twice.
 const MAX_CUT: usize = 32 << 10;
@@ -69,15 +67,16 @@ pub(super) fn plain(
         match tag {
             Tag::Start(name) => {
                 if name == "record" {
-                    let behind = rest.get(length..).unwrap_or("");
-                    if let Some(length_of_record) = walk.whole_record(behind)? {
-                        at += length + length_of_record;
-                        continue;
-                    }
-                    // Read in halves it would have to be read element by element.
-                    let may_wait = !last && at > 0 && rest.len() <= MAX_CUT;
-                    if may_wait && memchr::memmem::find(behind.as_bytes(), RECORD_END).is_none() {
-                        return Ok(Scanned::Cut(at));
+                    match walk.whole_record(rest.get(length..).unwrap_or(""))? {
+                        Whole::Taken(behind) => {
+                            at += length + behind;
+                            continue;
+                        }
+                        // Read in halves it would have to be read element by element.
+                        Whole::Cut if !last && at > 0 && rest.len() <= MAX_CUT => {
+                            return Ok(Scanned::Cut(at));
+                        }
+                        Whole::Cut | Whole::Left => {}
                     }
                 }
                 walk.start(local(name), || false)?;
@@ -149,7 +148,9 @@ impl<'t> Reader<'_, 't> {
     /// the table of elements.
     fn children(&mut self, rest: &mut &'t str, parent: Place, parent_name: &str) -> Option<()> {
         loop {
-            let inner = skip_space(rest).strip_prefix('<')?;
+            let inner = skip_space(rest);
+            self.log.cut = inner.is_empty();
+            let inner = inner.strip_prefix('<')?;
             if let Some(inner) = inner.strip_prefix('/') {
                 *rest = inner.strip_prefix(parent_name)?.strip_prefix('>')?;
                 return Some(());
@@ -187,6 +188,7 @@ impl<'t> Reader<'_, 't> {
 
     /// Reads the text of an element, up to its end tag; it is trimmed.
     fn text(&mut self, rest: &mut &'t str, field: RecordField, name: &str) -> Option<&'t str> {
+        self.log.cut = rest.is_empty();
         let length = memchr::memchr2(b'<', b'&', rest.as_bytes())?;
         let (text, behind) = (rest.get(..length)?, rest.get(length..)?);
         let start = self.text.len() - rest.len();

@@ -204,11 +204,7 @@ fn unreadable(why: Option<String>, missing: &str) -> Outcome {
 }
 
 /// Walks one document, from its first byte.
-fn drive<'a>(
-    manner: Manner,
-    open: Opener<'_, 'a>,
-    walk: &mut Walk<'_>,
-) -> Result<(), End> {
+fn drive<'a>(manner: Manner, open: Opener<'_, 'a>, walk: &mut Walk<'_>) -> Result<(), End> {
     let mut input = open(manner.chunk).map_err(|error| End::Early(error.to_string()))?;
     let mut events = Events {
         walk,

@@ -47,6 +47,16 @@ pub(super) enum End {
     Early(String),
 }
 
+/// What became of a record that may be taken whole.
+pub(super) enum Whole {
+    /// It was handed out; it reaches so far.
+    Taken(usize),
+    /// It is plain as far as the text goes.
+    Cut,
+    /// It must be read otherwise.
+    Left,
+}
+
 enum Name {
     Known(&'static str),
     Other(CompactString),
@@ -389,11 +399,11 @@ impl<'a> Walk<'a> {
 
     /// A record begins behind whose start tag `text` stands. Takes the record, where it is whole
     /// and plain, and answers how far it reaches; leaves it alone where it is not.
-    pub(super) fn whole_record(&mut self, text: &str) -> Result<Option<usize>, End> {
+    pub(super) fn whole_record(&mut self, text: &str) -> Result<Whole, End> {
         let is_due = matches!(self.stack.as_slice(), [root] if root.place == Place::Feedback)
             && self.part != Part::Head;
         if !is_due {
-            return Ok(None);
+            return Ok(Whole::Left);
         }
         let mut draft = Draft::default();
         let length = if let Some(length) = self.layout.record(text, &mut draft) {
@@ -402,17 +412,23 @@ impl<'a> Walk<'a> {
             let mut log = Log::default();
             draft = Draft::default();
             let Some(length) = scan::record(text, &mut draft, &mut log) else {
-                return Ok(None);
+                // What would be said where it begins must be said before more is read.
+                let says_nothing = self.metadata.is_some() && self.number < self.limits.records;
+                return Ok(if log.cut && says_nothing {
+                    Whole::Cut
+                } else {
+                    Whole::Left
+                });
             };
             self.layout.learn(text.get(..length).unwrap_or(""), &log);
             length
         };
         let Ok(record) = draft.finish() else {
-            return Ok(None);
+            return Ok(Whole::Left);
         };
         self.admit_record()?;
         self.hand_out(record)?;
-        Ok(Some(length))
+        Ok(Whole::Taken(length))
     }
 
     fn start_record(&mut self) -> Result<(), End> {

@@ -98,7 +98,7 @@ impl Walker<'_> {
         let Some(failure) = failure::notice(text, &mut notes) else {
             return false;
         };
-        let digest = digest::of_parts(&[text, message_id(at.header()).as_bytes()]);
+        let digest = self.digest(&[text, message_id(at.header()).as_bytes()]);
         let content = Content::Failure(Box::new(failure));
         self.report(path.map(str::to_owned), digest, content, notes);
         true
@@ -248,6 +248,9 @@ impl Pending<'_> {
     fn digest(&mut self, problems: &mut Problems) -> Digest {
         if let Some(digest) = self.digest {
             return digest;
+        }
+        if !self.visitor.wants_digests() {
+            return Digest::default();
         }
         let digest = digest::of_leaf(self.leaf).unwrap_or_else(|error| {
             problems.add("file", format!("no digest of it: {error}"));

@@ -223,6 +223,10 @@ struct Guard<'v> {
 }
 
 impl Visitor for Guard<'_> {
+    fn wants_digests(&self) -> bool {
+        self.visitor.wants_digests()
+    }
+
     fn carrier(&mut self, carrier: Option<&Carrier>) {
         if !self.greeted {
             self.greeted = true;

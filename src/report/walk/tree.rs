@@ -142,6 +142,15 @@ impl<'w> Walker<'w> {
         self.give(item);
     }
 
+    /// The digest of parts of a mail, where it is wanted.
+    pub(super) fn digest(&self, parts: &[&[u8]]) -> Digest {
+        if self.visitor.wants_digests() {
+            digest::of_parts(parts)
+        } else {
+            Digest::default()
+        }
+    }
+
     /// Hands over a report that was read from parts of a mail.
     pub(super) fn report(
         &mut self,
@@ -162,7 +171,7 @@ impl<'w> Walker<'w> {
     fn message(&mut self, raw: &[u8], header: &[u8], root: &Part<'_>, at: At<'_>) {
         if jmrp::is_original(header) && !holds_report(root) {
             let below = jmrp::below_recipient(raw);
-            let digest = digest::of_parts(&[below, message_id(header).as_bytes()]);
+            let digest = self.digest(&[below, message_id(header).as_bytes()]);
             let complaint = Content::Complaint(Box::new(jmrp::original(header)));
             return self.report(at.path(root), digest, complaint, Notes::default());
         }
@@ -302,10 +311,10 @@ impl<'w> Walker<'w> {
         };
         let raw = original.map(|original| &*original.raw);
         let digest = match (feedback, raw) {
-            (Some(feedback), Some(raw)) => digest::of_parts(&[feedback, raw]),
+            (Some(feedback), Some(raw)) => self.digest(&[feedback, raw]),
             (one, other) => {
                 let only = one.or(other).unwrap_or_default();
-                digest::of_parts(&[only, message_id(at.header).as_bytes()])
+                self.digest(&[only, message_id(at.header).as_bytes()])
             }
         };
         let content = content(complaint, &mut notes);
@@ -313,7 +322,7 @@ impl<'w> Walker<'w> {
     }
 
     fn jmrp_attachment(&mut self, part: &Part<'_>, raw: &[u8], header: &[u8], at: At<'_>) {
-        let digest = digest::of_parts(&[raw, message_id(at.header).as_bytes()]);
+        let digest = self.digest(&[raw, message_id(at.header).as_bytes()]);
         let complaint = jmrp::attachment(at.header, header);
         let content = Content::Complaint(Box::new(complaint));
         self.report(at.path(part), digest, content, Notes::default());
@@ -328,7 +337,7 @@ impl<'w> Walker<'w> {
         let header = original.map(Enclosed::header);
         match bounce::read(&bytes, header, &mut notes) {
             Some(read) => {
-                let digest = digest::of_parts(&[&bytes]);
+                let digest = self.digest(&[&bytes]);
                 self.report(at.path(part), digest, bounced(read), notes);
             }
             None => self.why = Some("its delivery status has no field of one".to_owned()),
