@@ -143,6 +143,19 @@ pub fn media_type(block: &[u8]) -> String {
     let Some(field) = first(block, "content-type") else {
         return String::new();
     };
+    // As nearly all write it, it need not be unfolded.
+    let raw = field.raw.trim_ascii_start();
+    let of_word = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b'(');
+    let length = raw.iter().take_while(|byte| of_word(byte)).count();
+    let ends = matches!(
+        raw.get(length),
+        None | Some(b';' | b'(' | b' ' | b'\t' | b'\r' | b'\n')
+    );
+    if let Some(word) = raw.get(..length).filter(|_| ends)
+        && let Ok(word) = std::str::from_utf8(word)
+    {
+        return word.to_ascii_lowercase();
+    }
     let value = field.value();
     let end = |c: char| c.is_whitespace() || matches!(c, ';' | '(');
     value.split(end).next().unwrap_or_default().to_lowercase()
@@ -264,6 +277,17 @@ mod tests {
         assert_eq!(media_type(block), "text/xml");
         assert_eq!(encoding(block), Encoding::Base64);
         assert_eq!(media_type(b"ContentType: text/xml\n"), "");
+        for value in [
+            "\r\n\tTEXT/xml;x",
+            "text/xml",
+            " text/xml\r\n y",
+            "text/xml(x)",
+            "text/xml\u{2003}x",
+            "text/xml\u{b};",
+        ] {
+            let block = format!("content-type:{value}\n");
+            assert_eq!(media_type(block.as_bytes()).trim(), "text/xml", "{value:?}");
+        }
         assert_eq!(encoding(b""), Encoding::Identity);
     }
 

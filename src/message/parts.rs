@@ -180,6 +180,8 @@ impl<'a> Tree<'a, '_> {
         let Some(Node {
             header,
             body,
+            media_type,
+            encoding,
             inner,
         }) = self.nodes.get(node)
         else {
@@ -190,7 +192,7 @@ impl<'a> Tree<'a, '_> {
         let body = match inner {
             Inner::Leaf => Body::Leaf(Leaf::Encoded {
                 raw: self.slice(body),
-                encoding: headers::encoding(header),
+                encoding: *encoding,
             }),
             Inner::Multipart(children) => Body::Multipart(
                 children
@@ -210,7 +212,7 @@ impl<'a> Tree<'a, '_> {
         };
         Part {
             path: Some(path),
-            media_type: headers::media_type(header),
+            media_type: media_type.clone(),
             parameters,
             name,
             header,

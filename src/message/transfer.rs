@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn base64_of_any_length_in_lines_of_any_length() {
-        let bytes: Vec<u8> = (0..20_000_u32).map(|n| (n * n >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..20_000_u32).map(|n| ((n * n) >> 3) as u8).collect();
         for length in (0..70).chain([3071, 3072, 3073, 9_999, 20_000]) {
             let bytes = &bytes[..length];
             let text = base64_simd::STANDARD.encode_to_string(bytes);
@@ -304,7 +304,7 @@ mod tests {
             ),
             cut in 0..4_usize,
         ) {
-            let bytes: Vec<u8> = (0..length).map(|n| (n * n >> 3) as u8).collect();
+            let bytes: Vec<u8> = (0..length).map(|n| ((n * n) >> 3) as u8).collect();
             let text = base64_simd::STANDARD.encode_to_string(bytes);
             let lines: Vec<&[u8]> = text.as_bytes().chunks(line).collect();
             let mut raw = lines.join(end.as_bytes());

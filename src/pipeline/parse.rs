@@ -123,7 +123,11 @@ impl<R: Render> Tee<'_, '_, R> {
         }
         // What goes on will fill as much again; at the end there is nothing to make room for.
         let next = Vec::with_capacity(if above > 0 { CHUNK + CHUNK / 8 } else { 0 });
-        let bytes = std::mem::replace(ready, next);
+        let mut bytes = std::mem::replace(ready, next);
+        if bytes.capacity() > 2 * bytes.len() {
+            // It may have to wait for its turn.
+            bytes.shrink_to_fit();
+        }
         let weight = bytes.len();
         if self.out.push(Event::Bytes(bytes), weight) {
             Flow::Continue(())

@@ -5,6 +5,9 @@ use std::io::Write;
 use std::net::IpAddr;
 
 use crate::report::aggregate::{DkimAuth, Reason, SpfAuth};
+use crate::report::vocabulary::{
+    Disposition, DkimResult, Evaluated, ReasonType, SpfResult, SpfScope,
+};
 use crate::report::{Raw, Record};
 
 /// Appends a record. A field that is added to it must be added here; a test sees to that.
@@ -16,10 +19,10 @@ pub(super) fn record(out: &mut Vec<u8>, record: &Record) {
     word(
         out,
         ",\"disposition\":",
-        record.disposition.map(|it| it.as_str()),
+        record.disposition.map(Disposition::as_str),
     );
-    word(out, ",\"dkim\":", record.dkim.map(|it| it.as_str()));
-    word(out, ",\"spf\":", record.spf.map(|it| it.as_str()));
+    word(out, ",\"dkim\":", record.dkim.map(Evaluated::as_str));
+    word(out, ",\"spf\":", record.spf.map(Evaluated::as_str));
     list(out, ",\"reasons\":", &record.reasons, reason);
     text(out, ",\"header_from\":", record.header_from.as_deref());
     text(out, ",\"envelope_from\":", record.envelope_from.as_deref());
@@ -33,7 +36,7 @@ pub(super) fn record(out: &mut Vec<u8>, record: &Record) {
 }
 
 fn reason(out: &mut Vec<u8>, reason: &Reason) {
-    word(out, "{\"type\":", reason.kind.map(|it| it.as_str()));
+    word(out, "{\"type\":", reason.kind.map(ReasonType::as_str));
     text(out, ",\"comment\":", reason.comment.as_deref());
     out.push(b'}');
 }
@@ -41,15 +44,15 @@ fn reason(out: &mut Vec<u8>, reason: &Reason) {
 fn dkim(out: &mut Vec<u8>, dkim: &DkimAuth) {
     text(out, "{\"domain\":", dkim.domain.as_deref());
     text(out, ",\"selector\":", dkim.selector.as_deref());
-    word(out, ",\"result\":", dkim.result.map(|it| it.as_str()));
+    word(out, ",\"result\":", dkim.result.map(DkimResult::as_str));
     text(out, ",\"human_result\":", dkim.human_result.as_deref());
     out.push(b'}');
 }
 
 fn spf(out: &mut Vec<u8>, spf: &SpfAuth) {
     text(out, "{\"domain\":", spf.domain.as_deref());
-    word(out, ",\"scope\":", spf.scope.map(|it| it.as_str()));
-    word(out, ",\"result\":", spf.result.map(|it| it.as_str()));
+    word(out, ",\"scope\":", spf.scope.map(SpfScope::as_str));
+    word(out, ",\"result\":", spf.result.map(SpfResult::as_str));
     text(out, ",\"human_result\":", spf.human_result.as_deref());
     out.push(b'}');
 }
@@ -148,9 +151,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::report::vocabulary::{
-        Disposition, DkimResult, Evaluated, ReasonType, SpfResult, SpfScope,
-    };
 
     fn text() -> impl Strategy<Value = Option<compact_str::CompactString>> {
         let text = prop_oneof!["[a-z.]{0,30}", "\\PC{0,8}", "[\\x00-\\x7f]{0,8}"];

@@ -117,9 +117,9 @@ fn read_from<'a>(
 
 /// Reads what `open` opens. It is opened more than once only where a record stands before the
 /// metadata or the policy.
-fn read_by<'a>(
+fn read_by(
     manner: Manner,
-    open: Opener<'_, 'a>,
+    open: Opener<'_, '_>,
     limits: &Limits,
     problems: &mut Problems,
     to: &mut dyn Document,
@@ -204,7 +204,7 @@ fn unreadable(why: Option<String>, missing: &str) -> Outcome {
 }
 
 /// Walks one document, from its first byte.
-fn drive<'a>(manner: Manner, open: Opener<'_, 'a>, walk: &mut Walk<'_>) -> Result<(), End> {
+fn drive(manner: Manner, open: Opener<'_, '_>, walk: &mut Walk<'_>) -> Result<(), End> {
     let mut input = open(manner.chunk).map_err(|error| End::Early(error.to_string()))?;
     let mut events = Events {
         walk,

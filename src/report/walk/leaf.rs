@@ -20,15 +20,15 @@ const MIN_BASE64: usize = 64;
 pub(super) fn base64_only(text: &[u8]) -> Option<Vec<u8>> {
     let plain = text.trim_ascii();
     let fits = plain.len() >= MIN_BASE64
-        && plain.iter().all(is_of_base64)
+        && plain.iter().all(|byte| is_of_base64(*byte))
         // Words have blanks between them, lines of base64 have none.
         && plain.iter().take(MIN_BASE64).all(|b| !b" \t".contains(b));
     fits.then(|| transfer::decode(plain, Encoding::Base64).into_owned())
 }
 
 /// Whether a byte may stand in a text of base64.
-pub(super) fn is_of_base64(byte: &u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(byte)
+pub(super) fn is_of_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(&byte)
 }
 
 impl Walker<'_> {

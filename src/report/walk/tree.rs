@@ -393,7 +393,7 @@ fn may_be_feedback(head: &[u8]) -> bool {
         // A byte order mark, blanks alone, or too little to tell.
         _ if text.is_empty() || text.starts_with(b"\xef") => true,
         Some(b':') | None => true,
-        Some(_) => text.iter().all(is_of_base64),
+        Some(_) => text.iter().all(|byte| is_of_base64(*byte)),
     }
 }
 

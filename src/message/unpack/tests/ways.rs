@@ -5,10 +5,13 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// A document: members, whether it is alone, kind, bytes, and what stopped them.
+type One = (Vec<String>, bool, Kind, Vec<u8>, Option<Stop>);
+
 /// Everything that can be seen of a leaf, and what was spent after each step.
 #[derive(Debug, Default, PartialEq)]
 struct Seen {
-    documents: Vec<(Vec<String>, bool, Kind, Vec<u8>, Option<Stop>)>,
+    documents: Vec<One>,
     problems: Vec<(String, String)>,
     stop: Option<Stop>,
     spent: Vec<u64>,
@@ -203,10 +206,10 @@ fn what_goes_over_a_cap() {
             };
             agree_within(&leaf, &limits);
         }
-        for (depth, ratio, archive_entries) in [(0, 200, 64), (1, 200, 64), (3, 0, 64), (3, 1, 1)] {
+        for (ratio, depth, archive_entries) in [(200, 0, 64), (200, 1, 64), (0, 3, 64), (1, 3, 1)] {
             let limits = Limits {
-                depth,
                 ratio,
+                depth,
                 archive_entries,
                 ..Limits::default()
             };
