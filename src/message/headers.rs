@@ -114,9 +114,28 @@ pub fn fields(block: &[u8]) -> Fields<'_> {
     }
 }
 
-/// The first field of this name.
+/// The first field of this name. Of every other line no more than its first bytes is looked at.
 pub fn first<'a>(block: &'a [u8], name: &str) -> Option<Field<'a>> {
-    fields(block).find(|field| field.is(name))
+    let mut fields = fields(block);
+    while !fields.rest.is_empty() && !begins(fields.rest, name.as_bytes()) {
+        let line = fields.line()?;
+        if matches!(line, b"\n" | b"\r\n") {
+            return None;
+        }
+    }
+    fields.next()
+}
+
+/// Whether the field of this name begins here: nothing but blanks between the name and a colon.
+fn begins(line: &[u8], name: &[u8]) -> bool {
+    line.split_at_checked(name.len())
+        .is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(name)
+                && rest
+                    .iter()
+                    .find(|byte| **byte == b'\n' || !byte.is_ascii_whitespace())
+                    == Some(&b':')
+        })
 }
 
 /// The `type/subtype` of a block's Content-Type, lower case; empty where it has none.
@@ -124,6 +143,19 @@ pub fn media_type(block: &[u8]) -> String {
     let Some(field) = first(block, "content-type") else {
         return String::new();
     };
+    // As nearly all write it, it need not be unfolded.
+    let raw = field.raw.trim_ascii_start();
+    let of_word = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b';' | b'(');
+    let length = raw.iter().take_while(|byte| of_word(byte)).count();
+    let ends = matches!(
+        raw.get(length),
+        None | Some(b';' | b'(' | b' ' | b'\t' | b'\r' | b'\n')
+    );
+    if let Some(word) = raw.get(..length).filter(|_| ends)
+        && let Ok(word) = std::str::from_utf8(word)
+    {
+        return word.to_ascii_lowercase();
+    }
     let value = field.value();
     let end = |c: char| c.is_whitespace() || matches!(c, ';' | '(');
     value.split(end).next().unwrap_or_default().to_lowercase()
@@ -194,6 +226,8 @@ impl<'a> Iterator for Fields<'a> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn values(block: &[u8]) -> Vec<(String, String)> {
@@ -243,7 +277,55 @@ mod tests {
         assert_eq!(media_type(block), "text/xml");
         assert_eq!(encoding(block), Encoding::Base64);
         assert_eq!(media_type(b"ContentType: text/xml\n"), "");
+        for value in [
+            "\r\n\tTEXT/xml;x",
+            "text/xml",
+            " text/xml\r\n y",
+            "text/xml(x)",
+            "text/xml\u{2003}x",
+            "text/xml\u{b};",
+        ] {
+            let block = format!("content-type:{value}\n");
+            assert_eq!(media_type(block.as_bytes()).trim(), "text/xml", "{value:?}");
+        }
         assert_eq!(encoding(b""), Encoding::Identity);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_096))]
+
+        /// The short way to the first field of a name is no other way.
+        #[test]
+        fn the_first_field_of_a_name(
+            lines in prop::collection::vec(
+                prop::sample::select(&[
+                    "A: 1", "a : 2", "A\t:3", "A", "A B: 4", "AA: 5", "", " A: 6", "\tx", " ", ":",
+                    "B: 7", "A:", "A\r: 8", "é: 9", "A: 10: 11", "-A: 12", "A\x0b: 13", "A\0: 14",
+                ][..]),
+                0..8,
+            ),
+            end in prop::sample::select(&["\n", "\r\n", "\r"][..]),
+            last in any::<bool>(),
+        ) {
+            let mut block = lines.join(end);
+            if last {
+                block.push_str(end);
+            }
+            for name in ["A", "B", "-A"] {
+                let wanted = fields(block.as_bytes()).find(|field| field.is(name));
+                prop_assert_eq!(first(block.as_bytes(), name), wanted, "{:?}", block);
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_field_is_looked_for_within_the_bounds() {
+        for lines in [MAX_LINES - 1, MAX_LINES] {
+            let block = [b"a:\n".repeat(lines).as_slice(), b"b: 1\n"].concat();
+            assert_eq!(first(&block, "b").is_some(), lines < MAX_LINES);
+            let block = [b" \n".repeat(lines).as_slice(), b"b: 1\n"].concat();
+            assert_eq!(first(&block, "b").is_some(), lines < MAX_LINES);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod domain;
 pub mod headers;
 pub mod net;
 mod outline;
+mod parameters;
 pub mod parts;
 pub mod scan;
 pub mod sniff;

@@ -11,6 +11,7 @@ use memchr::{memchr, memmem};
 
 use super::headers::{self, MAX_BLOCK, MAX_LINES};
 use super::scan::Refusal;
+use super::transfer::Encoding;
 
 /// Longest header field that has a structure to parse, in bytes.
 const MAX_FIELD: usize = 64 << 10;
@@ -49,6 +50,9 @@ pub(super) struct Outline {
 pub(super) struct Node {
     pub(super) header: Range<usize>,
     pub(super) body: Range<usize>,
+    /// As [`headers::media_type`].
+    pub(super) media_type: String,
+    pub(super) encoding: Encoding,
     pub(super) inner: Inner,
 }
 
@@ -89,6 +93,8 @@ impl Outline {
         let (header, body) = headers::split(mail.get(start..).unwrap_or_default());
         Self {
             nodes: vec![Node {
+                media_type: headers::media_type(header),
+                encoding: headers::encoding(header),
                 header: start..start + header.len(),
                 body: mail.len() - body.len()..mail.len(),
                 inner: Inner::Leaf,
@@ -138,12 +144,11 @@ impl<'a> Splitter<'a> {
         loop {
             let header = self.header(place)?;
             let block = self.slice(header.clone());
-            let mut media_type = headers::media_type(block);
-            if media_type.is_empty() && matches!(place, Place::Part { digest: true }) {
-                "message/rfc822".clone_into(&mut media_type);
-            }
+            let media_type = headers::media_type(block);
+            let encoding = headers::encoding(block);
             let node = self.outline.nodes.len();
-            let message = is_message(&media_type) && headers::encoding(block).is_identity();
+            let in_digest = media_type.is_empty() && matches!(place, Place::Part { digest: true });
+            let message = (is_message(&media_type) || in_digest) && encoding.is_identity();
             let boundary = media_type
                 .starts_with("multipart/")
                 .then(|| boundary(block))
@@ -154,15 +159,17 @@ impl<'a> Splitter<'a> {
                 )));
             }
             self.adopt(node);
-            self.outline.nodes.push(Node {
-                header,
-                body: self.at..self.mail.len(),
-                inner: Inner::Leaf,
-            });
             self.open.push(Open {
                 node,
                 digest: media_type == "multipart/digest",
                 boundary,
+            });
+            self.outline.nodes.push(Node {
+                header,
+                body: self.at..self.mail.len(),
+                media_type,
+                encoding,
+                inner: Inner::Leaf,
             });
             if !message {
                 return Ok(());
@@ -334,14 +341,20 @@ fn is_message(media_type: &str) -> bool {
 }
 
 fn is_structured(line: &[u8]) -> bool {
-    memchr(b':', line)
-        .and_then(|colon| line.get(..colon))
-        .is_some_and(|name| {
-            let name = name.trim_ascii_end();
-            STRUCTURED
-                .iter()
-                .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
-        })
+    // What they begin with; most lines are of other fields.
+    let may_be = matches!(
+        line.first(),
+        Some(b'B'..=b'D' | b'F' | b'M' | b'R'..=b'T' | b'b'..=b'd' | b'f' | b'm' | b'r'..=b't')
+    );
+    may_be
+        && memchr(b':', line)
+            .and_then(|colon| line.get(..colon))
+            .is_some_and(|name| {
+                let name = name.trim_ascii_end();
+                STRUCTURED
+                    .iter()
+                    .any(|known| name.eq_ignore_ascii_case(known.as_bytes()))
+            })
 }
 
 /// How many bytes stand before the header of a mail: a byte order mark, empty lines, an mbox

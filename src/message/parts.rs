@@ -1,21 +1,19 @@
 //! The MIME walk: from a scanned mail to a tree of parts.
 //!
-//! `outline` finds where the parts are, mail-parser reads what their headers say. Decoding is ours,
+//! `outline` finds where the parts are, `parameters` reads what their headers say. Decoding is ours,
 //! from the raw bytes of each leaf, so that nothing is decoded twice, no charset conversion touches
-//! a binary, and a fault of the parser stays in this file.
+//! a binary.
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::panic::catch_unwind;
 
-use mail_parser::{HeaderName, MessageParser, MimeHeaders};
-
-use super::headers::{self, Field};
+use super::headers;
 use super::outline::{self, Inner, Node, Outline};
+use super::scan::Scanned;
 use super::sniff::{Kind, sniff};
 use super::transfer::Encoding;
 use super::unpack::Open;
-use super::{Carrier, Options, auth, date};
+use super::{Carrier, Options, auth, date, parameters};
 
 /// A mail, or a bare file, in its parts.
 pub struct Message<'a> {
@@ -85,6 +83,23 @@ impl<'a> Leaf<'a> {
             Self::Stream(_) => None,
         }
     }
+
+    /// The first decoded bytes, of about so many as carried; `None` where they cannot be told
+    /// without the rest.
+    pub fn head(&self, carried: usize) -> Option<Cow<'a, [u8]>> {
+        match self {
+            Self::Encoded { raw, encoding } => {
+                let head = raw.get(..carried).unwrap_or(raw);
+                match encoding {
+                    // What is cut inside a line may decode to something else.
+                    Encoding::QuotedPrintable if head.len() < raw.len() => None,
+                    _ => Some(super::transfer::decode(head, *encoding)),
+                }
+            }
+            Self::Bytes(bytes) => Some(Cow::Borrowed(bytes.get(..carried).unwrap_or(bytes))),
+            Self::Stream(_) => None,
+        }
+    }
 }
 
 impl<'a> Message<'a> {
@@ -92,6 +107,18 @@ impl<'a> Message<'a> {
     /// single leaf.
     pub fn parse(mail: &'a [u8], options: &Options) -> Self {
         let outline = Outline::of(mail).unwrap_or_else(|_| Outline::leaf(mail));
+        Self::outlined(mail, &outline, options)
+    }
+
+    /// Walks a mail that was scanned.
+    pub fn scanned(mail: &'a Scanned<'_>, options: &Options) -> Self {
+        match &mail.outline {
+            Some(outline) => Self::outlined(&mail.mail, outline, options),
+            None => Self::parse(&mail.mail, options),
+        }
+    }
+
+    fn outlined(mail: &'a [u8], outline: &Outline, options: &Options) -> Self {
         let tree = Tree {
             mail,
             nodes: &outline.nodes,
@@ -153,6 +180,8 @@ impl<'a> Tree<'a, '_> {
         let Some(Node {
             header,
             body,
+            media_type,
+            encoding,
             inner,
         }) = self.nodes.get(node)
         else {
@@ -163,7 +192,7 @@ impl<'a> Tree<'a, '_> {
         let body = match inner {
             Inner::Leaf => Body::Leaf(Leaf::Encoded {
                 raw: self.slice(body),
-                encoding: headers::encoding(header),
+                encoding: *encoding,
             }),
             Inner::Multipart(children) => Body::Multipart(
                 children
@@ -183,7 +212,7 @@ impl<'a> Tree<'a, '_> {
         };
         Part {
             path: Some(path),
-            media_type: headers::media_type(header),
+            media_type: media_type.clone(),
             parameters,
             name,
             header,
@@ -205,7 +234,7 @@ fn below(path: &str, number: usize) -> String {
 fn described(header: &[u8]) -> (Vec<(String, String)>, Option<String>) {
     let attributes = |name: &str| {
         headers::first(header, name)
-            .map(attributes)
+            .map(parameters::of)
             .unwrap_or_default()
     };
     let parameters = attributes("content-type");
@@ -217,25 +246,6 @@ fn described(header: &[u8]) -> (Vec<(String, String)>, Option<String>) {
     };
     let name = value(&disposition, "filename").or_else(|| value(&parameters, "name"));
     (parameters, name)
-}
-
-/// Has mail-parser read the parameters of a Content-Type or Content-Disposition, names in lower
-/// case. A panic of its is a field without parameters.
-fn attributes(field: Field<'_>) -> Vec<(String, String)> {
-    // mail-parser takes the square of the number of parameters.
-    const MAX_VALUE: usize = 4 << 10;
-    let value = field.raw.get(..MAX_VALUE).unwrap_or(field.raw);
-    let block = [b"Content-Type:", value, b"\r\n\r\n"].concat();
-    let read = || {
-        let parser = MessageParser::new().header_content_type(HeaderName::ContentType);
-        let message = parser.parse_headers(&block)?;
-        let attributes = message.content_type()?.attributes()?;
-        let owned = attributes
-            .iter()
-            .map(|one| (one.name.to_lowercase(), one.value.to_string()));
-        Some(owned.collect())
-    };
-    catch_unwind(read).ok().flatten().unwrap_or_default()
 }
 
 fn carrier(header: &[u8], options: &Options) -> Carrier {

@@ -14,11 +14,28 @@ use super::outline::Outline;
 #[error("{0}")]
 pub struct Refusal(pub String);
 
+/// A mail that was scanned.
+pub struct Scanned<'a> {
+    /// Its bytes as they were, or with `=` CRLF WSP in MIME headers unfolded.
+    pub mail: Cow<'a, [u8]>,
+    /// Where its parts are, unless it had to be mended.
+    pub(super) outline: Option<Outline>,
+}
+
 /// Scans a mail. The bytes come back as they were, or with `=` CRLF WSP in MIME headers unfolded.
 ///
 /// # Errors
 /// The bound that was passed, with its value.
 pub fn scan<'a>(mail: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Refusal> {
+    Ok(scanned(mail, limits)?.mail)
+}
+
+/// As [`scan`], for [`Message::scanned`](super::Message::scanned), which need not look for the parts
+/// again.
+///
+/// # Errors
+/// The bound that was passed, with its value.
+pub fn scanned<'a>(mail: &'a [u8], limits: &Limits) -> Result<Scanned<'a>, Refusal> {
     if mail.len() as u64 > limits.message {
         return Err(Refusal(format!(
             "mail of {} bytes is larger than {} bytes (limits.message)",
@@ -28,7 +45,10 @@ pub fn scan<'a>(mail: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Refusa
     }
     let outline = Outline::of(mail)?;
     if outline.folds.is_empty() {
-        return Ok(Cow::Borrowed(mail));
+        return Ok(Scanned {
+            mail: Cow::Borrowed(mail),
+            outline: Some(outline),
+        });
     }
     let mut mended = Vec::with_capacity(mail.len());
     let mut from = 0;
@@ -37,7 +57,10 @@ pub fn scan<'a>(mail: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, Refusa
         from = fold.end;
     }
     mended.extend_from_slice(mail.get(from..).unwrap_or_default());
-    Ok(Cow::Owned(mended))
+    Ok(Scanned {
+        mail: Cow::Owned(mended),
+        outline: None,
+    })
 }
 
 #[cfg(test)]

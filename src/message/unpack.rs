@@ -9,13 +9,14 @@ mod archive;
 mod gunzip;
 mod inflate;
 mod layer;
+mod whole;
 
 use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, Read, Write};
 
 use self::archive::Member;
 use self::gunzip::Gunzip;
-use self::layer::{Layer, Notes};
+use self::layer::{Layer, Meter, Notes};
 use super::sniff::{Kind, sniff};
 use super::{Limits, Problems};
 
@@ -83,6 +84,7 @@ pub struct Document<'a> {
     /// What its first bytes are.
     pub kind: Kind,
     opener: &'a dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
+    whole: &'a dyn Fn() -> Option<Whole<'a>>,
 }
 
 impl<'a> Document<'a> {
@@ -91,6 +93,30 @@ impl<'a> Document<'a> {
     /// Errors while reading are [`Stop`]s, or the underlying file's.
     pub fn open(&self) -> io::Result<Box<dyn Read + 'a>> {
         (self.opener)()
+    }
+
+    /// The document where it is in memory, for those who can read it there; `None` where it is not,
+    /// or would go over a cap.
+    pub fn whole(&self) -> Option<Whole<'a>> {
+        (self.whole)()
+    }
+}
+
+/// A document in memory. It counts against the caps as a stream does: as far as it is read.
+pub struct Whole<'a> {
+    bytes: &'a [u8],
+    meter: Meter<'a>,
+}
+
+impl<'a> Whole<'a> {
+    /// All bytes, read or not.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// So many bytes more are read.
+    pub fn read(&mut self, bytes: usize) {
+        self.meter.count(bytes);
     }
 }
 
@@ -133,12 +159,25 @@ pub fn documents(
     problems: &RefCell<Problems>,
     each: &mut dyn FnMut(&Document<'_>),
 ) -> Result<(), Stop> {
+    documents_by(true, leaf, budget, problems, each)
+}
+
+/// As [`documents`]; `at_once` says whether anything is unpacked in one go. It changes nothing in
+/// what comes out; tests show that.
+fn documents_by(
+    at_once: bool,
+    leaf: &dyn Open,
+    budget: &Budget<'_>,
+    problems: &RefCell<Problems>,
+    each: &mut dyn FnMut(&Document<'_>),
+) -> Result<(), Stop> {
     let mut unpacker = Unpacker {
         budget,
         problems,
         packed: leaf.size(),
         members: 0,
         handed: 0,
+        at_once,
         each,
     };
     unpacker.walk(&Layer::leaf(leaf), &[], 0)
@@ -182,6 +221,8 @@ struct Unpacker<'a> {
     members: usize,
     /// Documents handed out so far.
     handed: usize,
+    /// See [`documents_by`].
+    at_once: bool,
     each: &'a mut dyn FnMut(&Document<'_>),
 }
 
@@ -199,7 +240,7 @@ impl Unpacker<'_> {
             }
             Kind::Gzip => {
                 let notes = Notes::new(self.problems, place(members, "gzip"));
-                let inner = Layer::gzip(layer, &notes);
+                let inner = self.manner(Layer::gzip(layer, &notes));
                 return self.walk(&inner, members, depth + 1);
             }
             Kind::Zip => return self.archive(layer, members, depth + 1),
@@ -210,13 +251,23 @@ impl Unpacker<'_> {
         }
         self.handed += 1;
         let open = || layer.open_document(self.budget, self.packed);
+        let whole = || layer.whole(self.budget, self.packed);
         (self.each)(&Document {
             members: members.to_vec(),
             sole: self.members < 2,
             kind,
             opener: &open,
+            whole: &whole,
         });
         Ok(())
+    }
+
+    fn manner<'l>(&self, layer: Layer<'l>) -> Layer<'l> {
+        if self.at_once {
+            layer
+        } else {
+            layer.by_steps()
+        }
     }
 
     /// Walks into the members of an archive. One that cannot be unpacked is a problem beside the
@@ -269,7 +320,7 @@ impl Unpacker<'_> {
             return Err(Stop::Damaged("member is encrypted".to_owned()));
         }
         let notes = Notes::new(self.problems, place(path, "zip"));
-        let layer = Layer::member(member, &notes);
+        let layer = self.manner(Layer::member(member, &notes));
         self.walk(&layer, path, depth)
     }
 
@@ -301,7 +352,7 @@ impl Unpacker<'_> {
 /// The first bytes of a stream, and what kept it from having more.
 fn head<'a>(open: impl FnOnce() -> io::Result<Box<dyn Read + 'a>>) -> (Vec<u8>, Option<io::Error>) {
     const HEAD: u64 = 512;
-    let mut head = Vec::new();
+    let mut head = Vec::with_capacity(512);
     let read = open().and_then(|reader| reader.take(HEAD).read_to_end(&mut head));
     (head, read.err())
 }

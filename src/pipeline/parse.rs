@@ -121,7 +121,13 @@ impl<R: Render> Tee<'_, '_, R> {
         if ready.len() <= above {
             return Flow::Continue(());
         }
-        let bytes = std::mem::take(ready);
+        // What goes on will fill as much again; at the end there is nothing to make room for.
+        let next = Vec::with_capacity(if above > 0 { CHUNK + CHUNK / 8 } else { 0 });
+        let mut bytes = std::mem::replace(ready, next);
+        if bytes.capacity() > 2 * bytes.len() {
+            // It may have to wait for its turn.
+            bytes.shrink_to_fit();
+        }
         let weight = bytes.len();
         if self.out.push(Event::Bytes(bytes), weight) {
             Flow::Continue(())
@@ -132,6 +138,10 @@ impl<R: Render> Tee<'_, '_, R> {
 }
 
 impl<R: Render> Visitor for Tee<'_, '_, R> {
+    fn wants_digests(&self) -> bool {
+        self.inner.wants_digests()
+    }
+
     fn carrier(&mut self, carrier: Option<&Carrier>) {
         self.inner.carrier(carrier);
     }

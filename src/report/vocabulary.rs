@@ -40,6 +40,11 @@ macro_rules! vocabulary {
 
             /// Reads a word; `None` where the text is empty.
             pub fn read(text: &str) -> Option<Word<Self>> {
+                // As nearly all write it.
+                match text {
+                    $($text => return Some(Word { value: Self::$variant, differs: false }),)+
+                    _ => {}
+                }
                 let text = text.trim();
                 if text.is_empty() {
                     return None;

@@ -4,9 +4,9 @@
 //! FIFO or device can hold up or mislead the walk.
 
 use std::ffi::OsString;
-use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, BufReader, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File, FileType, Metadata, OpenOptions};
+use std::io::{self, BufReader};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ use crate::message::sniff::sniff;
 /// How deep directories may stand in one another below a named path.
 const MAX_DEPTH: usize = 64;
 /// How much of a file is looked at to tell what it is, in bytes.
-const HEAD: u64 = 4 << 10;
+const HEAD: u64 = HEAD_LENGTH as u64;
+const HEAD_LENGTH: usize = 4 << 10;
 
 /// The messages of the named files and directories: the paths in the order given, the entries of a
 /// directory sorted by name.
@@ -40,7 +41,7 @@ pub struct Files {
 struct Level {
     place: Place,
     dir: PathBuf,
-    names: std::vec::IntoIter<OsString>,
+    names: std::vec::IntoIter<(OsString, Option<FileType>)>,
 }
 
 /// Where a path was found.
@@ -59,7 +60,8 @@ enum Place {
 impl Files {
     /// Walks the paths.
     pub fn new(paths: impl IntoIterator<Item = PathBuf>, settings: Settings) -> Self {
-        let names: Vec<_> = paths.into_iter().map(PathBuf::into_os_string).collect();
+        let names = paths.into_iter().map(|path| (path.into_os_string(), None));
+        let names: Vec<_> = names.collect();
         Self {
             settings,
             levels: vec![Level {
@@ -71,7 +73,19 @@ impl Files {
         }
     }
 
-    fn visit(&mut self, path: &Path, place: Place) -> io::Result<Option<RawMessage>> {
+    /// Visits a path; `listed` is what its directory says that it is. That saves a call of the
+    /// system for every file, and is only believed while all goes well.
+    fn visit(
+        &mut self,
+        path: &Path,
+        place: Place,
+        listed: Option<FileType>,
+    ) -> io::Result<Option<RawMessage>> {
+        if listed.is_some_and(|kind| kind.is_file())
+            && let Ok(found) = self.visit_file(path, place)
+        {
+            return Ok(found);
+        }
         let meta = match place {
             Place::Named => fs::metadata(path)?,
             _ => fs::symlink_metadata(path)?,
@@ -82,10 +96,16 @@ impl Files {
         }
         match place {
             Place::Named if !meta.is_file() => Err(not_regular()),
+            _ if meta.is_file() => self.visit_file(path, place),
+            _ => Ok(None),
+        }
+    }
+
+    fn visit_file(&mut self, path: &Path, place: Place) -> io::Result<Option<RawMessage>> {
+        match place {
             Place::Maildir => Ok(None),
             Place::Messages if is_hidden(path) => Ok(None),
-            _ if meta.is_file() => self.file(path, place),
-            _ => Ok(None),
+            _ => self.file(path, place),
         }
     }
 
@@ -111,14 +131,14 @@ impl Files {
         let mut listed = Ok(());
         for entry in fs::read_dir(path)? {
             match entry {
-                Ok(entry) => names.push(entry.file_name()),
+                Ok(entry) => names.push((entry.file_name(), entry.file_type().ok())),
                 Err(error) => {
                     listed = Err(error);
                     break;
                 }
             }
         }
-        names.sort_unstable();
+        names.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         self.levels.push(Level {
             place,
             dir: path.to_owned(),
@@ -130,14 +150,22 @@ impl Files {
     /// Reads a file, or begins to where it is an mbox.
     fn file(&mut self, path: &Path, place: Place) -> io::Result<Option<RawMessage>> {
         let (file, meta) = open(path, place)?;
-        let file = Arc::new(file);
-        let whole = FileRange::new(Arc::clone(&file), 0, meta.len());
-        let mut head = Vec::new();
-        whole.reader().take(HEAD).read_to_end(&mut head)?;
-
+        let size = meta.len();
         let one_message = place == Place::Messages || is_eml(path);
+        // What is sure to be one message is read at once.
+        let first = if one_message && size <= self.settings.bare {
+            size
+        } else {
+            size.min(HEAD)
+        };
+        let mut bytes = Vec::new();
+        read_up_to(&file, &mut bytes, first)?;
+        let head = bytes.get(..HEAD_LENGTH).unwrap_or(&bytes);
+
         let first_line = head.split(|&byte| byte == b'\n').next();
         if !one_message && first_line.is_some_and(is_from_line) {
+            let file = Arc::new(file);
+            let whole = FileRange::new(Arc::clone(&file), 0, size);
             self.mbox = Some(Mbox::new(
                 BufReader::with_capacity(64 << 10, whole.reader()),
                 origin(path),
@@ -147,29 +175,42 @@ impl Files {
             return Ok(None);
         }
 
-        let start = without_from_line(&head);
-        let range = FileRange::new(file, start as u64, meta.len());
+        let start = without_from_line(head);
+        let length = size.saturating_sub(start as u64);
+        let is_bare = || sniff(head.get(start..).unwrap_or_default()) != Kind::Other;
+        let stays = length > self.settings.message || (length > self.settings.bare && is_bare());
+        let body = if stays {
+            Body::File(FileRange::new(Arc::new(file), start as u64, size))
+        } else {
+            read_up_to(&file, &mut bytes, size)?;
+            bytes.drain(..start.min(bytes.len()));
+            Body::Bytes(bytes)
+        };
         Ok(Some(RawMessage {
             origin: origin(path),
             name: path
                 .file_name()
                 .map(|name| name.to_string_lossy().into_owned()),
-            body: self.body(range, head.get(start..).unwrap_or_default())?,
+            body,
         }))
     }
+}
 
-    fn body(&self, range: FileRange, head: &[u8]) -> io::Result<Body> {
-        use crate::message::unpack::Open;
-
-        let size = range.size();
-        if size > self.settings.message || (size > self.settings.bare && sniff(head) != Kind::Other)
-        {
-            return Ok(Body::File(range));
+/// Reads on until there are so many bytes, or the file ends. [`std::io::Read::read_to_end`] begins
+/// with small pieces where it is not told a size: 18 reads a mail instead of one.
+fn read_up_to(file: &File, bytes: &mut Vec<u8>, size: u64) -> io::Result<()> {
+    let mut at = bytes.len();
+    bytes.resize(usize::try_from(size).map_err(io::Error::other)?, 0);
+    while let Some(free) = bytes.get_mut(at..).filter(|free| !free.is_empty()) {
+        match file.read_at(free, at as u64) {
+            Ok(0) => break,
+            Ok(read) => at += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
         }
-        let mut bytes = Vec::new();
-        range.reader().read_to_end(&mut bytes)?;
-        Ok(Body::Bytes(bytes))
     }
+    bytes.truncate(at);
+    Ok(())
 }
 
 impl Iterator for Files {
@@ -184,12 +225,12 @@ impl Iterator for Files {
                 }
             }
             let level = self.levels.last_mut()?;
-            let Some(name) = level.names.next() else {
+            let Some((name, listed)) = level.names.next() else {
                 self.levels.pop();
                 continue;
             };
             let (path, place) = (level.dir.join(name), level.place);
-            match self.visit(&path, place) {
+            match self.visit(&path, place, listed) {
                 Ok(None) => {}
                 Ok(Some(message)) => return Some(Ok(message)),
                 Err(error) => {
@@ -243,6 +284,7 @@ fn is_eml(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
     use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::symlink;
 

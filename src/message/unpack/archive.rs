@@ -11,6 +11,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::Stop;
 use super::inflate::Inflate;
 use super::layer::Notes;
+use super::whole::{self, Unpacked};
 use crate::message::text::{inert, lossy};
 
 const LOCAL: &[u8] = b"PK\x03\x04";
@@ -39,6 +40,17 @@ pub(super) struct Member<'a> {
     cut: bool,
     /// Checksum and length, where the archive declares them.
     declared: Option<(u32, u64)>,
+}
+
+impl Member<'_> {
+    /// All that it holds, where the archive says truly what that is.
+    pub(super) fn at_once(&self) -> Option<Unpacked> {
+        let (checksum, length) = self.declared?;
+        match self.method {
+            Method::Deflated if !self.cut => whole::inflate(self.data, length, checksum),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,12 @@
 //! One layer of packing: a stream that can be opened again and again, and is bounded each time.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::io::{self, Read};
 
 use super::archive::{Member, Method, Unzip};
 use super::gunzip::Gunzip;
-use super::{Budget, Open, Stop};
+use super::whole::{self, Unpacked};
+use super::{Budget, Open, Stop, Whole};
 use crate::message::Problems;
 
 /// From how many bytes on the ratio is a bound.
@@ -47,6 +48,8 @@ pub(super) struct Layer<'a> {
     source: Source<'a>,
     /// The furthest byte that was handed out so far.
     reached: Cell<u64>,
+    /// What was unpacked in one go, once it was tried.
+    unpacked: OnceCell<Option<Unpacked>>,
 }
 
 impl<'a> Layer<'a> {
@@ -54,6 +57,15 @@ impl<'a> Layer<'a> {
         Self {
             source,
             reached: Cell::new(0),
+            unpacked: OnceCell::new(),
+        }
+    }
+
+    /// This layer, which is to be unpacked step by step.
+    pub(super) fn by_steps(self) -> Self {
+        Self {
+            unpacked: OnceCell::from(None),
+            ..self
         }
     }
 
@@ -97,23 +109,53 @@ impl<'a> Layer<'a> {
         packed: u64,
     ) -> io::Result<Box<dyn Read + 's>> {
         let inner: Box<dyn Read + 's> = match self.source {
+            _ if let Some(unpacked) = self.unpacked() => Box::new(unpacked),
             Source::Leaf(leaf) => leaf.open()?,
             Source::Gzip(inner, notes) => Box::new(Gunzip::new(inner.open(budget, packed)?, notes)),
             Source::Member(member, notes) => Box::new(Unzip::new(member, notes)),
         };
         Ok(Box::new(Capped {
             inner,
+            meter: self.meter(budget, packed),
+        }))
+    }
+
+    /// What it holds, where that is in memory and within the caps.
+    pub(super) fn whole<'s>(&'s self, budget: &'s Budget<'_>, packed: u64) -> Option<Whole<'s>> {
+        let bytes = match self.source {
+            Source::Leaf(leaf) => leaf.bytes()?,
+            _ => self.unpacked()?,
+        };
+        let meter = self.meter(budget, packed);
+        (meter.allowed() >= bytes.len() as u64).then_some(Whole { bytes, meter })
+    }
+
+    /// What is packed, unpacked in one go, where that can be done. What stands in something that
+    /// is packed itself is not tried: its packed bytes count too, and only as far as they are read.
+    fn unpacked(&self) -> Option<&[u8]> {
+        let unpacked = self.unpacked.get_or_init(|| match self.source {
+            Source::Gzip(inner, _) => match inner.source {
+                Source::Leaf(leaf) => whole::gunzip(leaf.bytes()?),
+                _ => None,
+            },
+            Source::Member(member, _) => member.at_once(),
+            Source::Leaf(_) => None,
+        });
+        unpacked.as_ref().map(Unpacked::bytes)
+    }
+
+    fn meter<'s>(&'s self, budget: &'s Budget<'_>, packed: u64) -> Meter<'s> {
+        Meter {
             budget,
             packed,
             at: 0,
             reached: &self.reached,
-        }))
+        }
     }
 }
 
-/// A stream within the caps.
-struct Capped<'a> {
-    inner: Box<dyn Read + 'a>,
+/// Counts what is handed out of a layer against the caps.
+pub(super) struct Meter<'a> {
     budget: &'a Budget<'a>,
     /// Size of the leaf.
     packed: u64,
@@ -121,7 +163,22 @@ struct Capped<'a> {
     reached: &'a Cell<u64>,
 }
 
-impl Capped<'_> {
+impl Meter<'_> {
+    /// How many bytes more may be handed out.
+    fn allowed(&self) -> u64 {
+        self.by_ratio().min(self.by_budget())
+    }
+
+    /// So many bytes were handed out.
+    pub(super) fn count(&mut self, bytes: usize) {
+        self.at += bytes as u64;
+        let reached = self.reached.get();
+        if self.at > reached {
+            self.budget.spend(self.at - reached);
+            self.reached.set(self.at);
+        }
+    }
+
     fn by_ratio(&self) -> u64 {
         let limit = self.packed.saturating_mul(self.budget.limits.ratio);
         limit.max(RATIO_FROM).saturating_sub(self.at)
@@ -131,7 +188,15 @@ impl Capped<'_> {
         let again = self.reached.get().saturating_sub(self.at);
         self.budget.left().saturating_add(again)
     }
+}
 
+/// A stream within the caps.
+struct Capped<'a> {
+    inner: Box<dyn Read + 'a>,
+    meter: Meter<'a>,
+}
+
+impl Capped<'_> {
     /// Ends the stream where a cap was met, unless it ends there by itself.
     fn end(&mut self) -> io::Result<usize> {
         loop {
@@ -142,8 +207,8 @@ impl Capped<'_> {
                 Ok(_) => break,
             }
         }
-        let limits = self.budget.limits;
-        let text = if self.by_budget() == 0 {
+        let limits = self.meter.budget.limits;
+        let text = if self.meter.by_budget() == 0 {
             format!(
                 "more than {} bytes unpacked (limits.document)",
                 limits.document
@@ -151,7 +216,7 @@ impl Capped<'_> {
         } else {
             format!(
                 "unpacks to more than {} times its {} bytes (limits.ratio)",
-                limits.ratio, self.packed
+                limits.ratio, self.meter.packed
             )
         };
         // Said again if it is read again.
@@ -165,18 +230,13 @@ impl Read for Capped<'_> {
         if out.is_empty() {
             return Ok(0);
         }
-        let allowed = self.by_ratio().min(self.by_budget());
+        let allowed = self.meter.allowed();
         if allowed == 0 {
             return self.end();
         }
         let length = usize::try_from(allowed).map_or(out.len(), |most| most.min(out.len()));
         let read = self.inner.read(out.get_mut(..length).unwrap_or_default())?;
-        self.at += read as u64;
-        let reached = self.reached.get();
-        if self.at > reached {
-            self.budget.spend(self.at - reached);
-            self.reached.set(self.at);
-        }
+        self.meter.count(read);
         Ok(read)
     }
 }

@@ -7,6 +7,8 @@ use zip::write::{SimpleFileOptions, ZipWriter};
 
 use super::*;
 
+mod ways;
+
 const XML: &[u8] = b"<?xml version=\"1.0\"?><feedback>some report</feedback>";
 
 fn gzip(data: &[u8]) -> Vec<u8> {

@@ -71,6 +71,30 @@ pub(super) enum RecordField {
     SpfHumanResult,
 }
 
+impl RecordField {
+    /// Every field, in the order of their numbers.
+    pub(super) const ALL: [Self; 18] = [
+        Self::SourceIp,
+        Self::Count,
+        Self::Disposition,
+        Self::EvaluatedDkim,
+        Self::EvaluatedSpf,
+        Self::ReasonType,
+        Self::ReasonComment,
+        Self::EnvelopeTo,
+        Self::EnvelopeFrom,
+        Self::HeaderFrom,
+        Self::DkimDomain,
+        Self::DkimSelector,
+        Self::DkimResult,
+        Self::DkimHumanResult,
+        Self::SpfDomain,
+        Self::SpfScope,
+        Self::SpfResult,
+        Self::SpfHumanResult,
+    ];
+}
+
 macro_rules! elements {
     ($($parent:ident { $($name:literal => $place:expr),+ $(,)? })+) => {
         /// What an element of this name is as a child of `self`, and its name; `None` where it is

@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use encoding_rs::{CoderResult, Decoder, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use crate::message::Problems;
+use crate::message::unpack::Whole;
 
 /// How many bytes are read at a time, usually.
 pub(super) const CHUNK: usize = 64 << 10;
@@ -28,7 +29,113 @@ enum Charset {
 }
 
 /// A document as a sliding window over its text.
-pub(super) struct Input<R> {
+pub(super) enum Input<'a> {
+    /// Read and decoded piece by piece.
+    Stream(Stream<Box<dyn Read + 'a>>),
+    /// In memory, and UTF-8 as it stands there.
+    InPlace(InPlace<'a>),
+}
+
+impl<'a> Input<'a> {
+    /// A document that is read from a stream, `chunk` bytes at a time.
+    pub(super) fn stream(source: Box<dyn Read + 'a>, chunk: usize) -> Self {
+        Self::Stream(Stream::new(source, chunk))
+    }
+
+    /// A document that is in memory; `None` where it must be decoded, or there is something to be
+    /// said about its encoding.
+    pub(super) fn in_place(whole: Whole<'a>, chunk: usize) -> Option<Self> {
+        Some(Self::InPlace(InPlace::new(whole, chunk)?))
+    }
+
+    /// Drops the first `consumed` bytes of the window (a character boundary) and adds a chunk.
+    pub(super) fn fill(&mut self, consumed: usize, problems: &mut Problems) {
+        match self {
+            Self::Stream(stream) => stream.fill(consumed, problems),
+            Self::InPlace(text) => text.fill(consumed),
+        }
+    }
+
+    /// The text that is there.
+    pub(super) fn window(&self) -> &str {
+        match self {
+            Self::Stream(stream) => &stream.text,
+            Self::InPlace(place) => place.text.get(place.from..place.to).unwrap_or(""),
+        }
+    }
+
+    /// True where nothing comes after the window.
+    pub(super) fn ended(&self) -> bool {
+        match self {
+            Self::Stream(stream) => stream.ended,
+            Self::InPlace(place) => place.ended,
+        }
+    }
+
+    /// What broke the source off, after all that it gave before is in the window.
+    pub(super) fn failure(&self) -> Option<&io::Error> {
+        match self {
+            Self::Stream(stream) => stream.failure.as_ref(),
+            Self::InPlace(_) => None,
+        }
+    }
+}
+
+/// A window that moves over a text where it stands. It grows by the same steps as that of a stream,
+/// so that the same is counted as read where a reader breaks off.
+pub(super) struct InPlace<'a> {
+    text: &'a str,
+    whole: Whole<'a>,
+    chunk: usize,
+    /// How many bytes stand before the text: a byte order mark.
+    mark: usize,
+    /// How many bytes were read, those included.
+    read: usize,
+    from: usize,
+    to: usize,
+    ended: bool,
+}
+
+impl<'a> InPlace<'a> {
+    fn new(whole: Whole<'a>, chunk: usize) -> Option<Self> {
+        let bytes = whole.bytes();
+        let mut problems = Problems::default();
+        let chunk = chunk.max(4);
+        let (charset, mark) = detect(bytes.get(..chunk).unwrap_or(bytes), &mut problems);
+        let is_plain = match charset {
+            Charset::Utf8 => problems.is_empty(),
+            Charset::Declared(_) => bytes.is_ascii(),
+            _ => false,
+        };
+        let text = bytes.get(mark..).filter(|_| is_plain)?;
+        Some(Self {
+            text: simdutf8::basic::from_utf8(text).ok()?,
+            whole,
+            chunk,
+            mark,
+            read: 0,
+            from: 0,
+            to: 0,
+            ended: false,
+        })
+    }
+
+    fn fill(&mut self, consumed: usize) {
+        // What a stream would hold back: the first bytes of a character.
+        let held = self.read.saturating_sub(self.mark + self.to);
+        let wanted = self.chunk - held;
+        let length = wanted.min(self.mark + self.text.len() - self.read);
+        self.whole.read(length);
+        self.read += length;
+        self.ended = length < wanted;
+        self.from += consumed;
+        let reached = self.read.saturating_sub(self.mark);
+        self.to = self.text.floor_char_boundary(reached);
+    }
+}
+
+/// A document that is read and decoded.
+pub(super) struct Stream<R> {
     source: R,
     raw: Box<[u8]>,
     /// How many bytes at the start of `raw` wait for the rest of their character.
@@ -41,9 +148,9 @@ pub(super) struct Input<R> {
     failure: Option<io::Error>,
 }
 
-impl<R: Read> Input<R> {
+impl<R: Read> Stream<R> {
     /// `chunk` is how many bytes are read at a time: 4 or more, so that every character fits.
-    pub(super) fn new(source: R, chunk: usize) -> Self {
+    fn new(source: R, chunk: usize) -> Self {
         Self {
             source,
             raw: vec![0; chunk.max(4)].into_boxed_slice(),
@@ -57,8 +164,7 @@ impl<R: Read> Input<R> {
         }
     }
 
-    /// Drops the first `consumed` bytes of the window (a character boundary) and adds a chunk.
-    pub(super) fn fill(&mut self, consumed: usize, problems: &mut Problems) {
+    fn fill(&mut self, consumed: usize, problems: &mut Problems) {
         self.spare.clear();
         self.spare.push_str(self.text.get(consumed..).unwrap_or(""));
         std::mem::swap(&mut self.text, &mut self.spare);
@@ -85,21 +191,6 @@ impl<R: Read> Input<R> {
         self.raw = raw;
         self.raw.copy_within(length - kept..length, 0);
         self.held = kept;
-    }
-
-    /// The text that is there.
-    pub(super) fn window(&self) -> &str {
-        &self.text
-    }
-
-    /// True where nothing comes after the window.
-    pub(super) fn ended(&self) -> bool {
-        self.ended
-    }
-
-    /// What broke the source off, after all that it gave before is in the window.
-    pub(super) fn failure(&self) -> Option<&io::Error> {
-        self.failure.as_ref()
     }
 
     /// Appends the text of `bytes`; answers how many bytes at the end wait for more.
@@ -268,11 +359,11 @@ mod tests {
 
     fn text(bytes: &[u8]) -> (String, Vec<String>) {
         let mut problems = Problems::default();
-        let mut input = Input::new(Drip(bytes), CHUNK);
+        let mut input = Stream::new(Drip(bytes), CHUNK);
         let mut text = String::new();
-        while !input.ended() {
-            input.fill(input.window().len(), &mut problems);
-            text.push_str(input.window());
+        while !input.ended {
+            input.fill(input.text.len(), &mut problems);
+            text.push_str(&input.text);
         }
         let problems = problems.into_vec();
         (
@@ -335,9 +426,9 @@ mod tests {
                 Ok(3)
             }
         }
-        let mut input = Input::new(Fails(false), CHUNK);
+        let mut input = Stream::new(Fails(false), CHUNK);
         input.fill(0, &mut Problems::default());
-        assert_eq!(input.window(), "<a>");
-        assert!(input.ended() && input.failure().is_some());
+        assert_eq!(input.text, "<a>");
+        assert!(input.ended && input.failure.is_some());
     }
 }

@@ -1,13 +1,15 @@
 //! DMARC aggregate reports: RFC 7489 appendix C, RFC 9990, and everything in between.
 //!
 //! The values live here. `stream` reads a document; `input` gives it text, whatever the encoding;
-//! `scan` reads what is plain in it; `walk` follows the elements; `elements` says which element means what; `head` and `record` collect the texts;
-//! `fields` and the vocabulary bring them to their normal form.
+//! `scan` reads what is plain in it, `layout` what repeats; `walk` follows the elements; `elements`
+//! says which element means what; `head` and `record` collect the texts; `fields` and the vocabulary
+//! bring them to their normal form.
 
 mod elements;
 mod fields;
 mod head;
 mod input;
+mod layout;
 pub mod pack;
 mod record;
 mod scan;

@@ -10,7 +10,7 @@
 //! They run over windows of text rather than over the stream: nothing is copied then, and what
 //! quick-xml keeps about elements that were never closed lasts no longer than a window.
 
-use std::io::{self, Read};
+use std::io;
 
 use quick_xml::Reader;
 use quick_xml::errors::{Error, SyntaxError};
@@ -18,7 +18,7 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use super::input::{CHUNK, Input};
-use super::scan::{self, local};
+use super::scan::{self, Scanned, local};
 use super::walk::{End, MAX_TOKEN, Part, Walk};
 use super::{Metadata, Record};
 use crate::message::unpack::Document as Unpacked;
@@ -89,23 +89,37 @@ pub fn read(
     problems: &mut Problems,
     to: &mut dyn Document,
 ) -> Outcome {
-    read_from(&|| document.open(), limits, problems, to)
+    read_by(USUAL, &|chunk| input(document, chunk), limits, problems, to)
 }
 
-/// Reads what `open` opens. It is opened more than once only where a record stands before the
-/// metadata or the policy.
+/// The text of a document, from its first byte.
+fn input<'a>(document: &Unpacked<'a>, chunk: usize) -> io::Result<Input<'a>> {
+    let whole = document.whole();
+    match whole.and_then(|whole| Input::in_place(whole, chunk)) {
+        Some(input) => Ok(input),
+        None => Ok(Input::stream(document.open()?, chunk)),
+    }
+}
+
+/// How a document is opened: by how many bytes its window grows.
+type Opener<'o, 'a> = &'o dyn Fn(usize) -> io::Result<Input<'a>>;
+
+#[cfg(test)]
 fn read_from<'a>(
-    open: &dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
+    open: &dyn Fn() -> io::Result<Box<dyn std::io::Read + 'a>>,
     limits: &Limits,
     problems: &mut Problems,
     to: &mut dyn Document,
 ) -> Outcome {
-    read_by(USUAL, open, limits, problems, to)
+    let open = |chunk| Ok(Input::stream(open()?, chunk));
+    read_by(USUAL, &open, limits, problems, to)
 }
 
-fn read_by<'a>(
+/// Reads what `open` opens. It is opened more than once only where a record stands before the
+/// metadata or the policy.
+fn read_by(
     manner: Manner,
-    open: &dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
+    open: Opener<'_, '_>,
     limits: &Limits,
     problems: &mut Problems,
     to: &mut dyn Document,
@@ -190,13 +204,8 @@ fn unreadable(why: Option<String>, missing: &str) -> Outcome {
 }
 
 /// Walks one document, from its first byte.
-fn drive<'a>(
-    manner: Manner,
-    open: &dyn Fn() -> io::Result<Box<dyn Read + 'a>>,
-    walk: &mut Walk<'_>,
-) -> Result<(), End> {
-    let source = open().map_err(|error| End::Early(error.to_string()))?;
-    let mut input = Input::new(source, manner.chunk);
+fn drive(manner: Manner, open: Opener<'_, '_>, walk: &mut Walk<'_>) -> Result<(), End> {
+    let mut input = open(manner.chunk).map_err(|error| End::Early(error.to_string()))?;
     let mut events = Events {
         walk,
         manner,
@@ -272,7 +281,10 @@ impl Events<'_, '_> {
         let mut from = unmarked(window, 0);
         loop {
             if self.scans() {
-                from = scan::plain(self.walk, window, from)?;
+                from = match scan::plain(self.walk, window, from, last)? {
+                    Scanned::To(at) => at,
+                    Scanned::Cut(at) => return Ok(at),
+                };
             }
             match self.careful(window, from, last)? {
                 Left::Plain(at) => from = at,

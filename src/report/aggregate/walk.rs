@@ -7,6 +7,7 @@ use compact_str::CompactString;
 
 use super::elements::{HeadField, Place};
 use super::head::Head;
+use super::layout::{Lent, Log};
 use super::record::Draft;
 use super::stream::Document;
 use super::{Metadata, Record, fields::quoted, scan};
@@ -44,6 +45,16 @@ pub(super) enum End {
     Broken,
     /// Anything else; the text says what.
     Early(String),
+}
+
+/// What became of a record that may be taken whole.
+pub(super) enum Whole {
+    /// It was handed out; it reaches so far.
+    Taken(usize),
+    /// It is plain as far as the text goes.
+    Cut,
+    /// It must be read otherwise.
+    Left,
 }
 
 enum Name {
@@ -84,6 +95,8 @@ pub(super) struct Walk<'a> {
     /// How many records have begun.
     number: u64,
     draft: Draft,
+    /// How records are laid out.
+    layout: Lent,
     /// The open elements; the first is the root.
     stack: Vec<Open>,
     /// The text of the innermost element, where that holds text.
@@ -111,6 +124,7 @@ impl<'a> Walk<'a> {
             count: 0,
             number: 0,
             draft: Draft::default(),
+            layout: Lent::new(),
             stack: Vec::with_capacity(MAX_DEPTH),
             text: String::new(),
             markup: false,
@@ -385,22 +399,36 @@ impl<'a> Walk<'a> {
 
     /// A record begins behind whose start tag `text` stands. Takes the record, where it is whole
     /// and plain, and answers how far it reaches; leaves it alone where it is not.
-    pub(super) fn whole_record(&mut self, text: &str) -> Result<Option<usize>, End> {
+    pub(super) fn whole_record(&mut self, text: &str) -> Result<Whole, End> {
         let is_due = matches!(self.stack.as_slice(), [root] if root.place == Place::Feedback)
             && self.part != Part::Head;
         if !is_due {
-            return Ok(None);
+            return Ok(Whole::Left);
         }
-        self.draft = Draft::default();
-        let Some(length) = scan::record(text, &mut self.draft) else {
-            return Ok(None);
+        let mut draft = Draft::default();
+        let length = if let Some(length) = self.layout.record(text, &mut draft) {
+            length
+        } else {
+            let mut log = Log::default();
+            draft = Draft::default();
+            let Some(length) = scan::record(text, &mut draft, &mut log) else {
+                // What would be said where it begins must be said before more is read.
+                let says_nothing = self.metadata.is_some() && self.number < self.limits.records;
+                return Ok(if log.cut && says_nothing {
+                    Whole::Cut
+                } else {
+                    Whole::Left
+                });
+            };
+            self.layout.learn(text.get(..length).unwrap_or(""), &log);
+            length
         };
-        let Ok(record) = std::mem::take(&mut self.draft).finish() else {
-            return Ok(None);
+        let Ok(record) = draft.finish() else {
+            return Ok(Whole::Left);
         };
         self.admit_record()?;
         self.hand_out(record)?;
-        Ok(Some(length))
+        Ok(Whole::Taken(length))
     }
 
     fn start_record(&mut self) -> Result<(), End> {

@@ -20,12 +20,15 @@ const MIN_BASE64: usize = 64;
 pub(super) fn base64_only(text: &[u8]) -> Option<Vec<u8>> {
     let plain = text.trim_ascii();
     let fits = plain.len() >= MIN_BASE64
-        && plain
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(b))
+        && plain.iter().all(|byte| is_of_base64(*byte))
         // Words have blanks between them, lines of base64 have none.
         && plain.iter().take(MIN_BASE64).all(|b| !b" \t".contains(b));
     fits.then(|| transfer::decode(plain, Encoding::Base64).into_owned())
+}
+
+/// Whether a byte may stand in a text of base64.
+pub(super) fn is_of_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+/=\r\n \t".contains(&byte)
 }
 
 impl Walker<'_> {
@@ -95,7 +98,7 @@ impl Walker<'_> {
         let Some(failure) = failure::notice(text, &mut notes) else {
             return false;
         };
-        let digest = digest::of_parts(&[text, message_id(at.header()).as_bytes()]);
+        let digest = self.digest(&[text, message_id(at.header()).as_bytes()]);
         let content = Content::Failure(Box::new(failure));
         self.report(path.map(str::to_owned), digest, content, notes);
         true
@@ -245,6 +248,9 @@ impl Pending<'_> {
     fn digest(&mut self, problems: &mut Problems) -> Digest {
         if let Some(digest) = self.digest {
             return digest;
+        }
+        if !self.visitor.wants_digests() {
+            return Digest::default();
         }
         let digest = digest::of_leaf(self.leaf).unwrap_or_else(|error| {
             problems.add("file", format!("no digest of it: {error}"));

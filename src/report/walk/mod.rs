@@ -16,7 +16,7 @@ use self::tree::Walker;
 use super::{Content, Digest, Flow, Item, Read, Record, Start, Visitor};
 use crate::message::auth;
 use crate::message::parts::{Form, form};
-use crate::message::scan::scan;
+use crate::message::scan::scanned;
 use crate::message::unpack::Open;
 use crate::message::{Carrier, Message, Options, headers};
 
@@ -136,13 +136,13 @@ impl Visitor for Collector {
 }
 
 fn mail(bytes: &[u8], options: &Options, visitor: &mut dyn Visitor) {
-    let mended = match scan(bytes, &options.limits) {
+    let mended = match scanned(bytes, &options.limits) {
         Ok(mended) => mended,
         Err(refusal) => return refused(bytes, refusal.to_string(), options, visitor),
     };
-    let message = Message::parse(&mended, options);
+    let message = Message::scanned(&mended, options);
     visitor.carrier(message.carrier.as_ref());
-    Walker::new(options, message.carrier.as_ref(), visitor).mail(&mended, &message);
+    Walker::new(options, message.carrier.as_ref(), visitor).mail(&mended.mail, &message);
 }
 
 /// A mail that is not walked. Its own header says whose it is, whatever the rest may be.
@@ -223,6 +223,10 @@ struct Guard<'v> {
 }
 
 impl Visitor for Guard<'_> {
+    fn wants_digests(&self) -> bool {
+        self.visitor.wants_digests()
+    }
+
     fn carrier(&mut self, carrier: Option<&Carrier>) {
         if !self.greeted {
             self.greeted = true;

@@ -6,9 +6,9 @@
 
 use std::borrow::Cow;
 
-use super::leaf::base64_only;
+use super::leaf::{base64_only, is_of_base64};
 use super::{digest, item, quarantined};
-use crate::message::scan::scan;
+use crate::message::scan::scanned;
 use crate::message::unpack::Budget;
 use crate::message::{Body, Carrier, Leaf, Message, Options, Part, headers};
 use crate::report::complaint::{self, Complaint, jmrp, last_message_id, looks_like_feedback};
@@ -19,6 +19,9 @@ use crate::report::{Bounce, Content, Digest, Failure, Item, Visitor, bounce};
 const MAX_ENCODED: u32 = 10;
 /// How deep parts may stand in one another, over all of those; twice what a scan lets through.
 const MAX_LEVELS: u32 = 200;
+
+/// How much of a leaf is enough to tell that it is no report part, mostly; in bytes, as carried.
+const HEAD: usize = 256;
 
 /// Walks one mail or file.
 pub(super) struct Walker<'w> {
@@ -139,6 +142,15 @@ impl<'w> Walker<'w> {
         self.give(item);
     }
 
+    /// The digest of parts of a mail, where it is wanted.
+    pub(super) fn digest(&self, parts: &[&[u8]]) -> Digest {
+        if self.visitor.wants_digests() {
+            digest::of_parts(parts)
+        } else {
+            Digest::default()
+        }
+    }
+
     /// Hands over a report that was read from parts of a mail.
     pub(super) fn report(
         &mut self,
@@ -159,7 +171,7 @@ impl<'w> Walker<'w> {
     fn message(&mut self, raw: &[u8], header: &[u8], root: &Part<'_>, at: At<'_>) {
         if jmrp::is_original(header) && !holds_report(root) {
             let below = jmrp::below_recipient(raw);
-            let digest = digest::of_parts(&[below, message_id(header).as_bytes()]);
+            let digest = self.digest(&[below, message_id(header).as_bytes()]);
             let complaint = Content::Complaint(Box::new(jmrp::original(header)));
             return self.report(at.path(root), digest, complaint, Notes::default());
         }
@@ -249,20 +261,20 @@ impl<'w> Walker<'w> {
             return;
         }
         let path = at.path(part).unwrap_or_default();
-        let mended = match scan(bytes, &self.options.limits) {
+        let mended = match scanned(bytes, &self.options.limits) {
             Ok(mended) => mended,
             Err(refusal) => return self.quarantine(Some(path), refusal.to_string()),
         };
-        let message = Message::parse(&mended, self.options);
+        let message = Message::scanned(&mended, self.options);
         if jmrp::is_attachment(at.header, message.header) {
-            return self.jmrp_attachment(part, &mended, message.header, at);
+            return self.jmrp_attachment(part, &mended.mail, message.header, at);
         }
         let at = At {
             prefix: &path,
             encoded: at.encoded + 1,
             ..at
         };
-        self.message(&mended, message.header, &message.root, at);
+        self.message(&mended.mail, message.header, &message.root, at);
     }
 
     fn leaf(&mut self, part: &Part<'_>, leaf: &Leaf<'_>, at: At<'_>) {
@@ -299,10 +311,10 @@ impl<'w> Walker<'w> {
         };
         let raw = original.map(|original| &*original.raw);
         let digest = match (feedback, raw) {
-            (Some(feedback), Some(raw)) => digest::of_parts(&[feedback, raw]),
+            (Some(feedback), Some(raw)) => self.digest(&[feedback, raw]),
             (one, other) => {
                 let only = one.or(other).unwrap_or_default();
-                digest::of_parts(&[only, message_id(at.header).as_bytes()])
+                self.digest(&[only, message_id(at.header).as_bytes()])
             }
         };
         let content = content(complaint, &mut notes);
@@ -310,7 +322,7 @@ impl<'w> Walker<'w> {
     }
 
     fn jmrp_attachment(&mut self, part: &Part<'_>, raw: &[u8], header: &[u8], at: At<'_>) {
-        let digest = digest::of_parts(&[raw, message_id(at.header).as_bytes()]);
+        let digest = self.digest(&[raw, message_id(at.header).as_bytes()]);
         let complaint = jmrp::attachment(at.header, header);
         let content = Content::Complaint(Box::new(complaint));
         self.report(at.path(part), digest, content, Notes::default());
@@ -325,7 +337,7 @@ impl<'w> Walker<'w> {
         let header = original.map(Enclosed::header);
         match bounce::read(&bytes, header, &mut notes) {
             Some(read) => {
-                let digest = digest::of_parts(&[&bytes]);
+                let digest = self.digest(&[&bytes]);
                 self.report(at.path(part), digest, bounced(read), notes);
             }
             None => self.why = Some("its delivery status has no field of one".to_owned()),
@@ -360,12 +372,29 @@ fn feedback_part<'a>(part: &Part<'a>) -> Option<Cow<'a, [u8]>> {
     if !may_be {
         return None;
     }
+    if !is_feedback(part) && leaf.head(HEAD).is_some_and(|head| !may_be_feedback(&head)) {
+        return None;
+    }
     let bytes = leaf.bytes()?;
     let bytes = match base64_only(&bytes) {
         Some(decoded) => Cow::Owned(decoded),
         None => bytes,
     };
     (is_feedback(part) || looks_like_feedback(&bytes)).then_some(bytes)
+}
+
+/// Whether bytes that begin like this may be a report part, by their looks or in base64. Of all
+/// leaves this is asked, and of some more than once, and nearly all are no text: the whole of them
+/// is not decoded for it.
+fn may_be_feedback(head: &[u8]) -> bool {
+    let text = head.trim_ascii_start();
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+    match text.iter().find(|byte| !is_name(byte)) {
+        // A byte order mark, blanks alone, or too little to tell.
+        _ if text.is_empty() || text.starts_with(b"\xef") => true,
+        Some(b':') | None => true,
+        Some(_) => text.iter().all(|byte| is_of_base64(*byte)),
+    }
 }
 
 fn is_feedback(part: &Part<'_>) -> bool {

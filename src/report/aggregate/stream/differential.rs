@@ -6,11 +6,13 @@
 use std::cell::RefCell;
 use std::env;
 use std::fs;
+use std::io::Read;
 use std::ops::ControlFlow;
 use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::super::layout::{Layout, Log};
 use super::tests::{Reading, edited};
 use super::*;
 use crate::message::Options;
@@ -34,8 +36,27 @@ impl Document for Collector {
 fn read(bytes: &[u8], manner: Manner, limits: &Limits) -> Reading {
     let mut to = Collector(None, Vec::new());
     let mut problems = Problems::default();
-    let open = || -> io::Result<Box<dyn Read>> { Ok(Box::new(io::Cursor::new(bytes.to_vec()))) };
+    let open = |chunk| Ok(Input::stream(Box::new(bytes), chunk));
     let outcome = read_by(manner, &open, limits, &mut problems, &mut to);
+    reading(outcome, to, problems)
+}
+
+/// The same from memory, where it is read in place if it can be.
+fn read_in_place(bytes: &[u8], manner: Manner, limits: &Limits) -> Reading {
+    let packing = RefCell::new(Problems::default());
+    let mut found = None;
+    let unpacked = documents(&bytes, &Budget::new(limits), &packing, &mut |document| {
+        let mut to = Collector(None, Vec::new());
+        let mut problems = Problems::default();
+        let open = |chunk| input(document, chunk);
+        let outcome = read_by(manner, &open, limits, &mut problems, &mut to);
+        found = Some(reading(outcome, to, problems));
+    });
+    assert_eq!(unpacked, Ok(()));
+    found.unwrap()
+}
+
+fn reading(outcome: Outcome, to: Collector, problems: Problems) -> Reading {
     Reading {
         outcome,
         started: to.0,
@@ -56,11 +77,12 @@ fn agree_by(bytes: &[u8], chunk: usize, limits: &Limits) -> Reading {
         chunk,
     };
     let wanted = read(bytes, manner(false, 0), limits);
-    for careful in [1, 2, CAREFUL] {
+    for (careful, in_place) in [(1, false), (2, true), (CAREFUL, false), (CAREFUL, true)] {
+        let read = if in_place { read_in_place } else { read };
         let found = read(bytes, manner(true, careful), limits);
         assert!(
             found == wanted,
-            "chunk {chunk}, careful {careful}: {}\nfound  {found:?}\nwanted {wanted:?}",
+            "chunk {chunk}, careful {careful}, in place {in_place}: {}\nfound  {found:?}\nwanted {wanted:?}",
             String::from_utf8_lossy(bytes)
         );
     }
@@ -183,13 +205,25 @@ fn whole_records_are_taken() {
     for text in [report(), on_one_line()] {
         let behind = text.split_once("<record>").unwrap().1;
         let mut draft = super::super::record::Draft::default();
-        let length = scan::record(behind, &mut draft).unwrap();
+        let mut log = Log::default();
+        let length = scan::record(behind, &mut draft, &mut log).unwrap();
         assert!(behind[..length].ends_with("</record>"));
         assert_eq!(agree(text.as_bytes()).records[0], draft.finish().unwrap());
         // One that is cut is left alone.
         for cut in 0..length {
             let mut draft = super::super::record::Draft::default();
-            assert_eq!(scan::record(&behind[..cut], &mut draft), None);
+            let mut log = Log::default();
+            assert_eq!(scan::record(&behind[..cut], &mut draft, &mut log), None);
+        }
+        // Once it was read, its layout is known.
+        let mut layout = Layout::default();
+        layout.learn(&behind[..length], &log);
+        let mut again = super::super::record::Draft::default();
+        assert_eq!(layout.record(behind, &mut again), Some(length));
+        assert_eq!(again.finish().unwrap(), agree(text.as_bytes()).records[0]);
+        for cut in 0..length {
+            let mut draft = super::super::record::Draft::default();
+            assert_eq!(layout.record(&behind[..cut], &mut draft), None);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What arrives, one named case a deviation, and what must come of it.
 
 use std::fmt::Write;
+use std::io::Read;
 use std::ops::ControlFlow;
 
 use proptest::prelude::*;
