@@ -8,8 +8,8 @@ use std::io::{self, Cursor, Write as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::{Compression, GzBuilder};
-use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 use crate::cast::Cast;
 use crate::chance::Chance;
@@ -116,7 +116,10 @@ pub fn gzip(document: &[u8], name: &str, level: u32, moment: i64) -> io::Result<
 
 /// A document as the one file in a zip archive.
 pub fn zip(document: &[u8], name: &str, level: u32) -> io::Result<Vec<u8>> {
-    let options = SimpleFileOptions::default().compression_level(Some(i64::from(level)));
+    let options = match level {
+        0 => SimpleFileOptions::default().compression_method(CompressionMethod::Stored),
+        _ => SimpleFileOptions::default().compression_level(Some(i64::from(level))),
+    };
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file(name, options)?;
     writer.write_all(document)?;

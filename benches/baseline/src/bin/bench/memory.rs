@@ -10,7 +10,7 @@ use crate::table::{Table, Target, Unit};
 const DATABASE: &str = "memory.db";
 const MOST: f64 = 100.0;
 /// Memory and size hardly differ from run to run.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 1;
 
 pub(crate) fn rows(bench: &Bench, table: &mut Table) -> io::Result<()> {
     large(bench, table)?;
