@@ -18,6 +18,7 @@ use std::env;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::thread;
 
 use postwatch_baseline::day;
 
@@ -98,6 +99,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
     )?;
     println!("Postwatch: {}", bench.postwatch.display());
     println!("Commands run in: {}", bench.place.display());
+    println!("Processors: {}", thread::available_parallelism()?);
     let mut table = Table::default();
     for row in ROWS {
         if !arguments.rows.contains(&row) {
@@ -118,6 +120,10 @@ fn run(arguments: &Arguments) -> io::Result<()> {
 }
 
 fn main() -> ExitCode {
+    if env::args().any(|word| word == "--help" || word == "-h") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let Some(arguments) = Arguments::read(env::args().skip(1)) else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
