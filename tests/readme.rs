@@ -7,8 +7,12 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Lines that another part of the tests runs, or that would run the tests.
-const ELSEWHERE: [&str; 2] = ["tests/run", "cargo install --locked --path ."];
+/// Lines that another part of the tests runs, that would run the tests, or that take long.
+const ELSEWHERE: [&str; 3] = [
+    "tests/run",
+    "cargo install --locked --path .",
+    "benches/run",
+];
 /// The program while it is being developed.
 const BUILD_AND_RUN: &str = "cargo run --release --quiet --";
 
