@@ -1,5 +1,6 @@
 //! Reading and storing at once: parser threads, and one writer that commits in batches.
 
+use std::collections::VecDeque;
 use std::io::{self, Read as _};
 use std::ops::ControlFlow;
 
@@ -14,10 +15,13 @@ use crate::message::unpack::Open;
 use crate::message::{Carrier, Options, Trust};
 use crate::report::{self, Content, Digest, Flow, Item, Metadata, Record, Start, Visitor};
 use crate::source::{Body, Found, RawMessage};
-use crate::store::{Error, Incoming, Keep, Outcome, RawBody, Store, Ticket, Verdict};
+use crate::store::{
+    Ahead, Error, Incoming, Keep, Outcome, Preparation, Prepared, RawBody, Store, Ticket, Verdict,
+};
 
-/// Records that travel as one event.
-const CHUNK: usize = 1_000;
+/// Records that travel as one event. They are freed by another thread than made them: larger pieces go
+/// back to the system each time.
+const CHUNK: usize = 256;
 /// About what a record takes in memory on its way, in bytes.
 const RECORD: usize = 600;
 /// Rows and messages after which a batch is committed.
@@ -150,8 +154,9 @@ enum Event {
         digest: Digest,
         metadata: Box<Metadata>,
     },
-    Records(Vec<Record>),
-    Item(Item),
+    Records(Vec<Prepared>),
+    /// With the content digest, where it is an aggregate report.
+    Item(Item, Digest),
     Raw(Body),
     Failed {
         origin: String,
@@ -325,8 +330,28 @@ impl Batch<'_> {
         };
         if live {
             self.commit()?;
+            return self.write(head, carrier, events, None);
         }
+        let events: Vec<Event> = events.collect();
+        let ahead = Look::at(&events);
+        if let Some(reason) = ahead.failed {
+            let origin = head.origin;
+            (self.notice)(Notice::Unreadable { origin, reason });
+            return Ok(());
+        }
+        self.write(head, carrier, &mut events.into_iter(), Some(ahead))
+    }
+
+    /// Writes a message; `ahead` where all of its events are there.
+    fn write(
+        &mut self,
+        head: Head,
+        carrier: Option<Carrier>,
+        events: &mut dyn Iterator<Item = Event>,
+        mut ahead: Option<Look>,
+    ) -> Result<(), Error> {
         self.begin()?;
+        let live = ahead.is_none();
         let Head { origin, ticket, .. } = head;
         let incoming = Incoming {
             origin: &origin,
@@ -343,7 +368,10 @@ impl Batch<'_> {
         let mut notices = Vec::new();
         let mut raw = None;
         let mut unread = None;
-        let mut writer = self.store.message(incoming, carrier)?;
+        let whole = ahead.as_ref().is_some_and(|ahead| !ahead.has_raw);
+        let mut writer = self.store.message(incoming, carrier, whole)?;
+        // Of a report without an end nothing is written where that is known.
+        let mut endless = false;
         for event in events {
             match event {
                 Event::Start {
@@ -351,14 +379,20 @@ impl Batch<'_> {
                     digest,
                     metadata,
                 } => {
-                    writer.start(trust, digest, &metadata)?;
+                    let end = ahead.as_mut().map(|ahead| ahead.ends.pop_front().flatten());
+                    endless = end == Some(None);
+                    if !endless {
+                        writer.start(trust, digest, &metadata, end.flatten())?;
+                    }
                 }
                 Event::Records(records) => {
-                    self.rows += records.len() as u64;
-                    writer.records(&records)?;
+                    if !endless {
+                        self.rows += records.len() as u64;
+                        writer.records(&records)?;
+                    }
                 }
-                Event::Item(item) => {
-                    let verdict = writer.item(&item)?;
+                Event::Item(item, content) => {
+                    let verdict = writer.item(&item, content)?;
                     counts.item(&item.content, verdict);
                     notices.extend(told(&origin, item, verdict));
                 }
@@ -400,6 +434,41 @@ impl Batch<'_> {
             self.commit()?;
         }
         Ok(())
+    }
+}
+
+/// What is to come of a message whose events are all there.
+#[derive(Default)]
+struct Look {
+    /// The end of each aggregate report that begins; `None` where it has none.
+    ends: VecDeque<Option<Ahead>>,
+    has_raw: bool,
+    /// Why the message could not be read.
+    failed: Option<String>,
+}
+
+impl Look {
+    fn at(events: &[Event]) -> Self {
+        let mut look = Self::default();
+        for event in events {
+            match event {
+                Event::Start { .. } => look.ends.push_back(None),
+                Event::Item(item, content) => {
+                    if let (Content::Aggregate(aggregate), Some(end)) =
+                        (&item.content, look.ends.back_mut())
+                    {
+                        *end = Some(Ahead {
+                            items: aggregate.count,
+                            content: *content,
+                        });
+                    }
+                }
+                Event::Raw(_) => look.has_raw = true,
+                Event::Failed { reason, .. } => look.failed = Some(reason.clone()),
+                Event::Head(..) | Event::Records(_) => {}
+            }
+        }
+        look
     }
 }
 
@@ -478,6 +547,7 @@ fn read(job: Job, settings: &Ingest, out: &mut Outlet<'_, Event>) {
             ticket: job.ticket,
         }),
         records: Vec::new(),
+        preparation: Preparation::default(),
         lost: false,
         any: false,
     };
@@ -535,7 +605,8 @@ fn hash(source: &dyn Open) -> io::Result<(Digest, u64)> {
 struct Sender<'o, 's> {
     out: &'o mut Outlet<'s, Event>,
     head: Option<Head>,
-    records: Vec<Record>,
+    records: Vec<Prepared>,
+    preparation: Preparation,
     lost: bool,
     any: bool,
 }
@@ -567,6 +638,7 @@ impl Visitor for Sender<'_, '_> {
     }
 
     fn aggregate(&mut self, start: &Start<'_>) -> Flow {
+        self.preparation.begin(start.metadata);
         let event = Event::Start {
             trust: start.trust,
             digest: start.digest,
@@ -576,7 +648,7 @@ impl Visitor for Sender<'_, '_> {
     }
 
     fn record(&mut self, record: Record) -> Flow {
-        self.records.push(record);
+        self.records.push(self.preparation.record(record));
         if self.records.len() < CHUNK {
             Flow::Continue(())
         } else {
@@ -595,6 +667,7 @@ impl Visitor for Sender<'_, '_> {
             }
         }
         let weight = 2_000 + item.problems.len() * 100;
-        let _ = self.send(Event::Item(item), weight);
+        let content = self.preparation.content();
+        let _ = self.send(Event::Item(item, content), weight);
     }
 }

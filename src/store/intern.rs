@@ -6,6 +6,7 @@ use foldhash::quality::RandomState;
 use rusqlite::{Connection, Params};
 
 use super::keys::Canon;
+use super::prepare::SetDigest;
 
 /// Most entries of one generation; two are held.
 const MAX_ENTRIES: usize = 32 << 10;
@@ -122,22 +123,18 @@ impl Interner {
         &mut self,
         conn: &Connection,
         table: &str,
-        canon: &Canon,
+        digest: &SetDigest,
     ) -> rusqlite::Result<(i64, bool)> {
-        let key = canon.as_bytes();
-        if let Some(id) = self.get(key) {
+        if let Some(id) = self.get(digest) {
             return Ok((id, false));
         }
-        // Half a SHA-256 is plenty to tell sets apart, and half the index.
-        let whole = canon.digest();
-        let digest = whole.get(..16).unwrap_or_default();
         let (id, fresh) = insert(
             conn,
             &format!("INSERT INTO {table} (digest) VALUES (?1) ON CONFLICT DO NOTHING"),
             &format!("SELECT id FROM {table} WHERE digest = ?1"),
             [digest],
         )?;
-        self.remember(key, id, fresh);
+        self.remember(digest, id, fresh);
         Ok((id, fresh))
     }
 }

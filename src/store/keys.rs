@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use sha2::{Digest as _, Sha256};
 
+use super::prepare::SetDigest;
 use crate::message::domain::{of_address, organizational};
 use crate::report::{Bounce, Digest, Metadata, Record, Tls};
 
@@ -239,11 +240,15 @@ pub(super) fn results(record: &Record, canon: &mut Canon) {
     }
 }
 
-/// The digest of a record. The first two of `canons` hold what [`reasons`] and [`results`] wrote, the
-/// third is for what is hashed.
-pub(super) fn row(record: &Record, [reasons, results, row]: &mut [Canon; 3]) -> Digest {
-    row.clear();
-    row.ip(record.source_ip)
+/// Writes the rest of a record, with the digests of what [`reasons`] and [`results`] wrote.
+pub(super) fn row(
+    record: &Record,
+    reasons: Option<&SetDigest>,
+    results: Option<&SetDigest>,
+    canon: &mut Canon,
+) {
+    canon
+        .ip(record.source_ip)
         .bytes(&record.count.to_le_bytes())
         .byte(code!(record.disposition))
         .byte(code!(record.dkim))
@@ -251,9 +256,8 @@ pub(super) fn row(record: &Record, [reasons, results, row]: &mut [Canon; 3]) -> 
         .option(record.header_from.as_deref())
         .option(record.envelope_from.as_deref())
         .option(record.envelope_to.as_deref())
-        .bytes(reasons.as_bytes())
-        .bytes(results.as_bytes());
-    row.digest()
+        .bytes(reasons.map_or(&[], SetDigest::as_slice))
+        .bytes(results.map_or(&[], SetDigest::as_slice));
 }
 
 /// The digest of what a TLS report says, whatever the order of its policies and failures.
@@ -349,6 +353,7 @@ pub(super) fn pseudonym(key: &[u8], address: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::prepare::Preparation;
 
     #[test]
     fn a_sum_ignores_order_and_counts_repeats() {
@@ -442,8 +447,7 @@ mod tests {
             by in 0..8_usize,
         ) {
             let digest = |rows: &[(u8, u64)]| {
-                let mut sum = Sum::default();
-                let mut canons = Default::default();
+                let mut preparation = Preparation::default();
                 for (ip, count) in rows {
                     let record = Record {
                         source_ip: [192, 0, 2, *ip].into(),
@@ -459,9 +463,9 @@ mod tests {
                         spf_results: vec![],
                         raw: crate::report::Raw::new(),
                     };
-                    sum.add(&row(&record, &mut canons));
+                    preparation.record(record);
                 }
-                sum.digest()
+                preparation.content()
             };
             let before = digest(&rows);
             let length = rows.len();

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::intern::Interner;
 use super::keys::{self, Canon};
+use super::prepare::SetDigest;
 use super::records::signed;
 use super::rows::{IpBytes, Kind};
 use super::verdict::Verdict;
@@ -90,9 +91,9 @@ pub(super) fn reason_set(
     strings: &mut Interner,
     sets: &mut Interner,
     record: &Record,
-    canon: &Canon,
+    digest: &SetDigest,
 ) -> rusqlite::Result<i64> {
-    let (id, fresh) = sets.set(conn, "reason_set", canon)?;
+    let (id, fresh) = sets.set(conn, "reason_set", digest)?;
     if fresh {
         let mut insert = conn.prepare_cached(
             "INSERT INTO reason (reason_set, n, type, comment) VALUES (?1, ?2, ?3, ?4)",
@@ -110,9 +111,9 @@ pub(super) fn result_set(
     strings: &mut Interner,
     sets: &mut Interner,
     record: &Record,
-    canon: &Canon,
+    digest: &SetDigest,
 ) -> rusqlite::Result<i64> {
-    let (id, fresh) = sets.set(conn, "result_set", canon)?;
+    let (id, fresh) = sets.set(conn, "result_set", digest)?;
     if fresh {
         let mut insert = conn.prepare_cached(
             "INSERT INTO dkim_result (result_set, n, domain, selector, result, human_result)

@@ -2,7 +2,7 @@
 //! verdict on each report. Knows no command and no format of output.
 //!
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
-//! between reports of one key, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
+//! between reports of one key, `prepare` does what needs no database, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
 //! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `care` looks after the file,
 //! `prune` makes it smaller.
@@ -15,6 +15,7 @@ mod ledger;
 mod lock;
 mod open;
 mod own;
+mod prepare;
 mod prune;
 mod raw;
 mod records;
@@ -33,6 +34,7 @@ pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mail
 pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
 pub use own::Own;
+pub use prepare::{Ahead, Preparation, Prepared};
 pub use prune::Pruned;
 pub use raw::{CRASHED, Entry, RawBody, Retry};
 pub use verdict::Verdict;

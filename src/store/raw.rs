@@ -595,7 +595,7 @@ mod tests {
                 by_mail: false,
                 now: DateTime::UNIX_EPOCH,
             };
-            let mut writer = store.message(incoming, None).unwrap();
+            let mut writer = store.message(incoming, None, false).unwrap();
             let content = Content::Quarantined {
                 reason: "unreadable".to_owned(),
             };
@@ -607,7 +607,7 @@ mod tests {
                 problems: Vec::new(),
                 complete: false,
             };
-            writer.item(&item).unwrap();
+            writer.item(&item, [0; 32]).unwrap();
             let gone = matches!(writer.finish(Some(body)), Err(Error::Raw(_)));
             assert_eq!(gone, digest == 0);
         }

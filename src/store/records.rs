@@ -7,7 +7,7 @@ use compact_str::CompactString;
 use rusqlite::{CachedStatement, Connection, ToSql, params};
 
 use super::intern::Interner;
-use super::keys::{self, Canon, Sum};
+use super::prepare::Prepared;
 use super::rows::IpBytes;
 use super::{Error, Store, kinds};
 use crate::report::Record;
@@ -30,8 +30,6 @@ pub(super) struct Records {
     pub(super) rows: u64,
     /// How many messages they stand for.
     pub(super) messages: u64,
-    /// The content digest so far.
-    pub(super) sum: Sum,
     totals: BTreeMap<Verdict, (u64, u64)>,
     pack: Packer,
     /// The number of the first record in the pack.
@@ -46,25 +44,20 @@ struct Numbers {
     results: Option<i64>,
 }
 
-/// Buffers for canonical bytes: reasons, results, row.
-pub(super) type Canons = [Canon; 3];
-
 impl Records {
     /// Writes records.
     pub(super) fn write(
         &mut self,
         store: &mut Store,
         report: i64,
-        canons: &mut Canons,
-        records: &[Record],
+        records: &[Prepared],
     ) -> Result<(), Error> {
         let mut last: Option<(&Record, Numbers)> = None;
         let mut numbers = Vec::with_capacity(records.len());
-        for record in records {
-            let known = number(store, canons, record, last)?;
-            self.sum.add(&keys::row(record, canons));
-            self.count(record, &known);
-            last = Some((record, known));
+        for prepared in records {
+            let known = number(store, prepared, last)?;
+            self.count(&prepared.record, &known);
+            last = Some((&prepared.record, known));
             numbers.push(known);
         }
         insert(&store.conn, report, self.rows, records, &numbers)?;
@@ -138,11 +131,10 @@ pub(super) fn signed(number: u64) -> i64 {
 }
 
 /// Finds or makes the texts and sets of a record; `last` is the record before it, which often has the
-/// same. Leaves the canonical bytes of reasons and results in `canons`.
+/// same.
 fn number(
     store: &mut Store,
-    canons: &mut Canons,
-    record: &Record,
+    prepared: &Prepared,
     last: Option<(&Record, Numbers)>,
 ) -> Result<Numbers, Error> {
     let Store {
@@ -152,7 +144,7 @@ fn number(
         reason_sets,
         ..
     } = store;
-    let [reasons, results, _] = canons;
+    let record = &prepared.record;
     let text = |strings: &mut Interner, get: fn(&Record) -> &Option<CompactString>, n: usize| {
         let text = get(record);
         match last {
@@ -167,30 +159,26 @@ fn number(
         text(strings, |record| &record.envelope_from, 1)?,
         text(strings, |record| &record.envelope_to, 2)?,
     ];
-    reasons.clear();
     let mut numbers = Numbers {
         texts,
         ..Numbers::default()
     };
-    if !record.reasons.is_empty() {
-        keys::reasons(record, reasons);
+    if let Some(digest) = &prepared.reasons {
         numbers.reasons = Some(kinds::reason_set(
             conn,
             strings,
             reason_sets,
             record,
-            reasons,
+            digest,
         )?);
     }
-    results.clear();
-    if !(record.dkim_results.is_empty() && record.spf_results.is_empty()) {
-        keys::results(record, results);
+    if let Some(digest) = &prepared.results {
         numbers.results = Some(kinds::result_set(
             conn,
             strings,
             result_sets,
             record,
-            results,
+            digest,
         )?);
     }
     Ok(numbers)
@@ -201,7 +189,7 @@ fn insert(
     conn: &Connection,
     report: i64,
     first: u64,
-    records: &[Record],
+    records: &[Prepared],
     numbers: &[Numbers],
 ) -> Result<(), Error> {
     let mut rest = records.iter().zip(numbers).zip(signed(first)..);
@@ -214,7 +202,7 @@ fn insert(
         while left >= size {
             let mut at = 0;
             for ((record, numbers), n) in rest.by_ref().take(size) {
-                bind(&mut statement, &mut at, report, n, record, numbers)?;
+                bind(&mut statement, &mut at, report, n, &record.record, numbers)?;
             }
             statement.raw_execute()?;
             left -= size;

@@ -7,13 +7,14 @@ use chrono::{DateTime, Utc};
 use rusqlite::params;
 
 use super::keys;
+use super::prepare::{Ahead, Prepared};
 use super::raw::RawBody;
-use super::records::{Canons, Records, signed};
+use super::records::{Records, signed};
 use super::rows::{Kind, reused_id, stored, trust_code};
 use super::verdict::{Arrived, Decision, Stored, Verdict, decide};
 use super::{Error, Keep, Store, kinds};
 use crate::message::{Carrier, Problem, Trust};
-use crate::report::{Content, Digest, Item, Metadata, Record};
+use crate::report::{Content, Digest, Item, Metadata};
 
 /// Roughly what a stored report takes, in bytes, beside its records; and a record.
 const REPORT_BYTES: u64 = 2_048;
@@ -62,111 +63,133 @@ struct Open {
     domain: i64,
     stored: Vec<Stored>,
     records: Records,
-    /// The same document is stored already: nothing of it is written.
-    known: Option<i64>,
-    /// It has a savepoint of its own: something of the message is written already.
+    /// What is to be done about it, where its end was known from the start.
+    decision: Option<Decision>,
+    /// Nothing of it is written: the same is stored already.
+    dropped: bool,
+    /// It has a savepoint of its own.
     inner: bool,
 }
 
-/// Writes one message. Everything stays in a savepoint until [`Writer::finish`].
+/// Writes one message. It can be taken back until [`Writer::finish`], where it was begun so.
 pub struct Writer<'s> {
     store: &'s mut Store,
     incoming: Incoming<'s>,
+    /// It has a savepoint.
+    revocable: bool,
     carrier: Option<Carrier>,
     message: Option<i64>,
     open: Option<Open>,
     /// What is kept raw, and why: part, report, reason, problems.
     lost: Vec<(String, Option<i64>, String, Vec<Problem>)>,
     stored: bool,
-    /// Something of it is written, apart from a report that is open.
-    wrote: bool,
     /// Something in it came unauthenticated, and how many bytes of that were stored.
     doubtful: bool,
     unproven: u64,
-    canons: Canons,
+}
+
+fn arrived(trust: Trust, document: Digest, end: Ahead) -> Arrived {
+    Arrived {
+        trust,
+        items: end.items,
+        document,
+        content: end.content,
+    }
 }
 
 impl Store {
     /// Begins a message inside the open transaction.
+    ///
+    /// `whole` says that it was read to its end, without a loss, and that the end of each of its
+    /// reports is told when it is started: then there is nothing that could have to be taken back of a
+    /// message that the user names. A savepoint would take a tenth of the writer's time, because it
+    /// copies every page before the first change.
     pub fn message<'s>(
         &'s mut self,
         incoming: Incoming<'s>,
         carrier: Option<Carrier>,
+        whole: bool,
     ) -> Result<Writer<'s>, Error> {
-        self.savepoint("message")?;
+        // A stranger's mail may have to wait, by what it turns out to take.
+        let revocable = !whole || incoming.by_mail;
+        if revocable {
+            self.savepoint("message")?;
+        }
         Ok(Writer {
             store: self,
             incoming,
+            revocable,
             carrier,
             message: None,
             open: None,
             lost: Vec::new(),
             stored: false,
-            wrote: false,
             doubtful: false,
             unproven: 0,
-            canons: Default::default(),
         })
     }
 }
 
 impl Writer<'_> {
     /// Begins an aggregate report. Its records follow by [`Writer::records`], its end by
-    /// [`Writer::item`]. False where the same document is stored already, so that the records need
-    /// not be read.
+    /// [`Writer::item`]; `ahead` is that end, where it is known, so that nothing is written of a
+    /// report that is stored already.
     pub fn start(
         &mut self,
         trust: Trust,
         document: Digest,
         metadata: &Metadata,
-    ) -> Result<bool, Error> {
+        ahead: Option<Ahead>,
+    ) -> Result<(), Error> {
         self.abandon()?;
         let key = keys::aggregate(metadata);
         let stored = stored(&self.store.conn, Kind::Aggregate, &key)?;
-        let known = stored
-            .iter()
-            .find(|s| s.complete && s.document == document)
-            .map(|s| s.id);
+        let decision = ahead.map(|ahead| decide(&stored, &arrived(trust, document, ahead)));
+        let same = match decision {
+            Some(Decision::Drop(same)) => Some(same),
+            Some(_) => None,
+            None => stored
+                .iter()
+                .find(|s| s.complete && s.document == document)
+                .map(|s| s.id),
+        };
         let mut open = Open {
             report: 0,
             key,
             domain: 0,
             stored,
             records: Records::default(),
-            known,
-            inner: self.wrote,
+            decision,
+            dropped: same.is_some(),
+            inner: ahead.is_none(),
         };
-        if let Some(known) = known {
-            self.vouch(known, trust)?;
+        if let Some(same) = same {
+            self.vouch(same, trust)?;
         } else {
-            // Each savepoint copies every page that is written in it: the first report of a message
-            // makes do with that of the message.
             if open.inner {
                 self.store.savepoint("report")?;
             }
-            open.records.sum.add(&keys::metadata(metadata));
             let Store { conn, strings, .. } = &mut *self.store;
             open.domain = strings.string(conn, &metadata.domain)?;
             open.report = self.store.next_report()?;
         }
         self.open = Some(open);
-        Ok(known.is_none())
+        Ok(())
     }
 
     /// Writes records of the aggregate report that was last started.
-    pub fn records(&mut self, records: &[Record]) -> Result<(), Error> {
+    pub fn records(&mut self, records: &[Prepared]) -> Result<(), Error> {
         match &mut self.open {
-            Some(open) if open.known.is_none() => {
-                open.records
-                    .write(self.store, open.report, &mut self.canons, records)
-            }
+            Some(open) if !open.dropped => open.records.write(self.store, open.report, records),
             _ => Ok(()),
         }
     }
 
     /// Writes an item, or ends the aggregate report that was started. `None` for what is ignored or
     /// quarantined.
-    pub fn item(&mut self, item: &Item) -> Result<Option<Verdict>, Error> {
+    ///
+    /// `content` is the content digest of an aggregate report.
+    pub fn item(&mut self, item: &Item, content: Digest) -> Result<Option<Verdict>, Error> {
         if !matches!(item.content, Content::Aggregate(_)) {
             self.abandon()?;
         }
@@ -179,7 +202,7 @@ impl Writer<'_> {
                     .push((part, None, reason.clone(), item.problems.clone()));
                 return Ok(None);
             }
-            Content::Aggregate(_) => self.end_aggregate(item)?,
+            Content::Aggregate(_) => self.end_aggregate(item, content)?,
             _ => self.whole(item)?,
         };
         if let (Some(report), true) = (report, verdict != Verdict::Duplicate) {
@@ -208,38 +231,34 @@ impl Writer<'_> {
     /// Takes back an aggregate report that was started and never ended: its reader failed.
     fn abandon(&mut self) -> Result<(), Error> {
         match self.open.take() {
-            Some(open) if open.known.is_none() => self.undo(&open),
+            Some(open) if open.inner && !open.dropped => self.store.undo("report"),
             _ => Ok(()),
         }
     }
 
-    fn undo(&mut self, open: &Open) -> Result<(), Error> {
-        if open.inner {
-            return self.store.undo("report");
-        }
-        self.store.undo("message")?;
-        self.store.savepoint("message")
-    }
-
-    fn end_aggregate(&mut self, item: &Item) -> Result<(Verdict, Option<i64>), Error> {
+    fn end_aggregate(
+        &mut self,
+        item: &Item,
+        content: Digest,
+    ) -> Result<(Verdict, Option<i64>), Error> {
         // A visitor is always told of the start first.
         let (Some(mut open), Content::Aggregate(aggregate)) = (self.open.take(), &item.content)
         else {
             return Ok((Verdict::Duplicate, None));
         };
-        if open.known.is_some() {
+        if open.dropped {
             return Ok((Verdict::Duplicate, None));
         }
         let metadata = &aggregate.metadata;
-        let arrived = Arrived {
-            trust: item.trust,
+        let end = Ahead {
             items: open.records.rows,
-            document: item.digest,
-            content: open.records.sum.digest(),
+            content,
         };
-        let decision = decide(&open.stored, &arrived);
+        let decision = open
+            .decision
+            .unwrap_or_else(|| decide(&open.stored, &arrived(item.trust, item.digest, end)));
         if let Decision::Drop(same) = decision {
-            self.undo(&open)?;
+            self.store.undo("report")?;
             self.vouch(same, item.trust)?;
             return Ok((Verdict::Duplicate, None));
         }
@@ -266,7 +285,7 @@ impl Writer<'_> {
             domain: Some(open.domain),
             part: item.part.as_deref(),
             document: item.digest,
-            content: arrived.content,
+            content,
             problems: &problems,
         };
         self.insert(open.report, &head, counted)?;
@@ -337,7 +356,6 @@ impl Writer<'_> {
         if trust != Trust::Authenticated {
             return Ok(());
         }
-        self.wrote = true;
         let conn = &self.store.conn;
         conn.prepare_cached("UPDATE report SET trust = 1 WHERE id = ?1 AND trust <> 1")?
             .execute([report])?;
@@ -356,7 +374,6 @@ impl Writer<'_> {
 
     /// Inserts a `report` row.
     fn insert(&mut self, report: i64, head: &Head<'_>, counted: bool) -> Result<(), Error> {
-        self.wrote = true;
         let message = self.message_row()?;
         let Store {
             conn, reporters, ..
@@ -427,7 +444,7 @@ impl Writer<'_> {
             || keep == Keep::All && self.stored
     }
 
-    /// Gives the message up: as if it had never been begun.
+    /// Gives the message up: as if it had never been begun. One that was begun as `whole` must not be.
     pub fn cancel(self) -> Result<(), Error> {
         self.store.undo("message")
     }
@@ -441,9 +458,9 @@ impl Writer<'_> {
     pub fn finish(mut self, raw: Option<RawBody<'_>>) -> Result<(), Error> {
         let result = self.close(raw);
         match &result {
-            Ok(()) => self.store.release("message")?,
-            Err(Error::Wait(_) | Error::Raw(_)) => self.store.undo("message")?,
-            Err(_) => {}
+            Ok(()) if self.revocable => self.store.release("message")?,
+            Err(Error::Wait(_) | Error::Raw(_)) if self.revocable => self.store.undo("message")?,
+            _ => {}
         }
         result
     }

@@ -16,7 +16,7 @@ use postwatch::report::vocabulary::{
 use postwatch::report::{
     Aggregate, Bounce, Complaint, Content, Failure, Item, Metadata, Raw, Record, Tls,
 };
-use postwatch::store::{Access, Incoming, Own, Settings, Store};
+use postwatch::store::{Access, Ahead, Incoming, Own, Preparation, Settings, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -92,14 +92,29 @@ impl World {
             problems: Vec::new(),
             complete: true,
         };
-        let mut writer = self.store.message(incoming, carrier).unwrap();
+        let mut preparation = Preparation::default();
+        let mut prepared = Vec::new();
+        if let Content::Aggregate(aggregate) = &item.content {
+            preparation.begin(&aggregate.metadata);
+            prepared.extend(records.iter().cloned().map(|r| preparation.record(r)));
+        }
+        let content = preparation.content();
+        // As a report whose end is known when it begins, and as one that is still being read.
+        let ahead = (self.count % 2 == 0).then(|| Ahead {
+            items: records.len() as u64,
+            content,
+        });
+        let mut writer = self
+            .store
+            .message(incoming, carrier, ahead.is_some())
+            .unwrap();
         if let Content::Aggregate(aggregate) = &item.content {
             writer
-                .start(item.part.as_deref(), trust, digest, &aggregate.metadata)
+                .start(trust, digest, &aggregate.metadata, ahead)
                 .unwrap();
-            writer.records(records).unwrap();
+            writer.records(&prepared).unwrap();
         }
-        writer.item(&item).unwrap();
+        writer.item(&item, content).unwrap();
         writer.finish(None).unwrap();
     }
 
