@@ -244,11 +244,9 @@ CREATE TABLE record_total (
 -- Roll-up: source, count and identifiers of the records of a report, packed (`report/aggregate/pack`
 -- says how), for questions about sources.
 CREATE TABLE record_pack (
-    report INTEGER NOT NULL,
-    n      INTEGER NOT NULL,    -- of its first record
-    data   BLOB NOT NULL,
-    PRIMARY KEY (report, n)
-) STRICT, WITHOUT ROWID;
+    id   INTEGER PRIMARY KEY,   -- report * 65536 + number of the pack
+    data BLOB NOT NULL
+) STRICT;
 
 -- ---------------------------------------------------------------- complaints, failure reports
 

@@ -35,6 +35,8 @@ pub(super) fn run(args: &Ingest, global: &Global, out: &mut dyn Write) -> anyhow
         notices.take(notice);
     })?;
     notices.end();
+    // What the writer remembers is of no use any more, and the summary wants room.
+    drop(store);
     match format {
         Some(IngestFormat::Json) => writeln!(out, "{}", serde_json::to_string(&counts)?)?,
         Some(IngestFormat::Table) => {

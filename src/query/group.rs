@@ -114,7 +114,8 @@ impl From<Option<i64>> for Key {
 pub(super) struct Fact {
     pub(super) report: i64,
     pub(super) authenticated: bool,
-    pub(super) time: i64,
+    /// `None` where it is not what the answer is about.
+    pub(super) time: Option<i64>,
     pub(super) sums: [i64; SUMS],
     /// Value and weight.
     pub(super) tallies: [Option<(i64, i64)>; TALLIES],
@@ -171,8 +172,10 @@ impl Group {
                 tally.add(value, weight);
             }
         }
-        self.first = self.first.min(fact.time);
-        self.last = self.last.max(fact.time);
+        if let Some(time) = fact.time {
+            self.first = self.first.min(time);
+            self.last = self.last.max(time);
+        }
     }
 
     /// Adds all of another group but its reports, which both may have.
@@ -199,6 +202,8 @@ pub(super) struct Scan<'c> {
     pub(super) by: Vec<Dimension>,
     /// The order of the answer.
     pub(super) order: &'c [Sort],
+    /// How many sources may stand in memory at once.
+    pub(super) at_once: usize,
     /// The sources that are shown, where they were found beforehand. All others are in the sums of all
     /// groups alone.
     pub(super) chosen: Option<Chosen>,
@@ -219,12 +224,14 @@ impl<'c> Scan<'c> {
         request: &Request,
         by: Vec<Dimension>,
         order: &'c [Sort],
+        at_once: usize,
     ) -> Result<Self, Error> {
         let mut scan = Self {
             conn,
             names: Names::new(conn)?,
             by,
             order,
+            at_once,
             chosen: None,
             not_spam: 0,
             places: HashMap::new(),
@@ -259,11 +266,8 @@ impl<'c> Scan<'c> {
     /// Adds one fact to the group of these keys.
     pub(super) fn add(&mut self, keys: &[Key], fact: &Fact) {
         self.all.count_report(fact);
-        if let Some(chosen) = &self.chosen {
+        if self.chosen.is_some() {
             self.all.sum_up(fact);
-            if !matches!(keys, [Key::Ip(source)] if chosen.has(*source)) {
-                return;
-            }
         }
         let place = self.places.get(keys).copied().unwrap_or_else(|| {
             self.places.insert(keys.into(), self.groups.len());
@@ -275,14 +279,17 @@ impl<'c> Scan<'c> {
         }
     }
 
-    /// What all groups of the answer come to, where some are chosen and facts of others were added.
-    pub(super) fn correct(&mut self, sums: &[(usize, i64)], last: i64) {
-        for (n, sum) in sums {
-            if let Some(slot) = self.all.sums.get_mut(*n) {
-                *slot = *sum;
-            }
+    /// Adds a fact of groups that are not shown.
+    pub(super) fn add_to_all(&mut self, fact: &Fact) {
+        self.all.count_report(fact);
+        self.all.sum_up(fact);
+    }
+
+    /// What the groups of the answer come to, where facts of others were added.
+    pub(super) fn correct(&mut self, n: usize, sum: i64) {
+        if let Some(slot) = self.all.sums.get_mut(n) {
+            *slot = sum;
         }
-        self.all.last = last;
     }
 }
 

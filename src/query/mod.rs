@@ -293,7 +293,14 @@ impl Error {
 /// # Errors
 /// The question makes no sense, or the database cannot be read.
 pub fn report(conn: &Connection, request: &Request) -> Result<Answer, Error> {
+    report_within(conn, request, SOURCES_AT_ONCE)
+}
+
+/// How many sources may stand in memory at once for an answer. More are read in several passes.
+const SOURCES_AT_ONCE: usize = 6 << 20;
+
+fn report_within(conn: &Connection, request: &Request, at_once: usize) -> Result<Answer, Error> {
     // One state of the database for all statements of an answer.
     let reading = conn.unchecked_transaction()?;
-    rows::answer(&reading, request)
+    rows::answer(&reading, request, at_once)
 }

@@ -2,12 +2,14 @@
 //!
 //! Ten million records come from millions of sources, of which an answer shows twenty. So a first
 //! pass adds up of each source what decides the order and nothing else, and the second pass, which
-//! counts all the rest, is about those that are shown.
+//! counts all the rest, is about those that are shown. Where there are more sources than may stand in
+//! memory, the first pass is about a part of them, by their hash, and is made again for the others.
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
 
 use super::Sort;
 
@@ -15,7 +17,7 @@ use super::Sort;
 /// the cache of a core.
 const PARTS: usize = 256;
 /// Facts of a part that are added up at once. One at a time, each would wait for memory.
-const AT_ONCE: usize = 4096;
+const AT_ONCE: usize = if cfg!(test) { 1 } else { 512 };
 /// Candidates, beyond those that are shown, that are held until they are thinned out.
 const SPARE: usize = 4096;
 
@@ -28,28 +30,16 @@ enum By {
 }
 
 /// What a source, or all of them, come to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sums {
     pub(super) messages: i64,
     pub(super) failing: i64,
-    pub(super) last: i64,
-}
-
-impl Default for Sums {
-    fn default() -> Self {
-        Self {
-            messages: 0,
-            failing: 0,
-            last: i64::MIN,
-        }
-    }
 }
 
 impl Sums {
     fn add(&mut self, other: &Self) {
         self.messages = self.messages.saturating_add(other.messages);
         self.failing = self.failing.saturating_add(other.failing);
-        self.last = self.last.max(other.last);
     }
 }
 
@@ -72,8 +62,28 @@ pub(super) struct Ranking {
     order: Vec<(By, bool)>,
     only_failing: bool,
     seed: Seed,
+    /// How many sources may stand in memory.
+    most: usize,
+    /// Which places of sources this pass is about; see [`place`].
+    places: Range<u64>,
     parts: Vec<Part>,
+    /// How many sources are in the parts.
+    held: usize,
+    /// Candidates of the passes so far.
+    first: Vec<(u128, Sums)>,
+    /// One that is not among the first; nor is what comes after it.
+    bar: Option<(u128, Sums)>,
+    all: Sums,
+    count: u64,
 }
+
+/// Where a source stands among all: bits of its hash of which neither the parts nor their maps make
+/// use.
+const fn place(hash: u64) -> u64 {
+    hash >> 16 & (PLACES - 1)
+}
+
+const PLACES: u64 = 1 << 32;
 
 /// The sources that are shown.
 pub(super) struct Chosen {
@@ -88,8 +98,14 @@ pub(super) struct Chosen {
 
 impl Ranking {
     /// A ranking by these columns; `None` where one of them is not known before all is counted.
-    /// `only_failing`: sources without failing messages are in no answer.
-    pub(super) fn by(order: &[Sort], source: &str, only_failing: bool) -> Option<Self> {
+    /// `only_failing`: sources without failing messages are in no answer. `most`: how many sources may
+    /// stand in memory.
+    pub(super) fn by(
+        order: &[Sort],
+        source: &str,
+        only_failing: bool,
+        most: usize,
+    ) -> Option<Self> {
         let order = order.iter().map(|sort| {
             let by = match sort.column.as_str() {
                 "messages" => By::Messages,
@@ -108,50 +124,100 @@ impl Ranking {
             order: order.collect::<Option<_>>()?,
             only_failing,
             seed,
+            most,
+            places: 0..PLACES,
             parts: (0..PARTS).map(|_| part()).collect(),
+            held: 0,
+            first: Vec::new(),
+            bar: None,
+            all: Sums::default(),
+            count: 0,
         })
     }
 
     /// Adds a fact to its source.
     pub(super) fn add(&mut self, source: IpAddr, sums: Sums) {
         let source = number(source);
-        // Bits that the map of a part makes no use of.
-        let part = usize::try_from(self.seed.hash(source) >> 32).unwrap_or(0) % PARTS;
+        let hash = self.seed.hash(source);
+        if !self.places.contains(&place(hash)) {
+            return;
+        }
+        let part = usize::try_from(hash >> 48).unwrap_or(0) % PARTS;
         if let Some(part) = self.parts.get_mut(part) {
             part.waiting.push((source, sums));
             if part.waiting.len() >= AT_ONCE {
+                let before = part.sums.len();
                 part.settle();
+                self.held += part.sums.len() - before;
+                if self.held > self.most {
+                    self.halve();
+                }
             }
         }
+    }
+
+    /// Leaves half of the places that are left to a later pass.
+    fn halve(&mut self) {
+        while self.held > self.most && self.places.end - self.places.start > 1 {
+            self.places.end = self.places.start + (self.places.end - self.places.start) / 2;
+            let (seed, places) = (self.seed, self.places.clone());
+            let is_due = |source: u128| places.contains(&place(seed.hash(source)));
+            self.held = 0;
+            for part in &mut self.parts {
+                part.waiting.retain(|(source, _)| is_due(*source));
+                part.sums.retain(|source, _| is_due(*source));
+                self.held += part.sums.len();
+            }
+        }
+    }
+
+    /// Ends a pass. False where the facts have to be added once more, all of them, because there are
+    /// sources that it was not about.
+    pub(super) fn is_complete(&mut self, most: usize) -> bool {
+        let Self {
+            order,
+            only_failing,
+            parts,
+            first,
+            bar,
+            all,
+            count,
+            ..
+        } = self;
+        for part in parts {
+            part.settle();
+            for (source, sums) in part.sums.drain() {
+                if *only_failing && sums.failing == 0 {
+                    continue;
+                }
+                *count += 1;
+                all.add(&sums);
+                let candidate = (source, sums);
+                if bar.is_some_and(|bar| compare(order, &candidate, &bar).is_gt()) {
+                    continue;
+                }
+                first.push(candidate);
+                if first.len() >= most.saturating_add(SPARE) {
+                    *bar = thin(first, most, |a, b| compare(order, a, b));
+                }
+            }
+        }
+        self.held = 0;
+        let width = self.places.end - self.places.start;
+        self.places = self.places.end..self.places.end.saturating_add(width).min(PLACES);
+        self.places.is_empty()
     }
 
     /// The first so many.
     pub(super) fn choose(self, most: usize) -> Chosen {
         let Self {
             order,
-            only_failing,
-            parts,
+            mut first,
+            all,
+            count,
             ..
         } = self;
-        let before = |a: &(u128, Sums), b: &(u128, Sums)| compare(&order, a, b);
-        let mut first: Vec<(u128, Sums)> = Vec::new();
-        let mut all = Sums::default();
-        let mut count = 0_u64;
-        for mut part in parts {
-            part.settle();
-            for (source, sums) in part.sums {
-                if only_failing && sums.failing == 0 {
-                    continue;
-                }
-                count += 1;
-                all.add(&sums);
-                first.push((source, sums));
-                if first.len() >= most.saturating_add(SPARE) {
-                    thin(&mut first, most, before);
-                }
-            }
-        }
-        thin(&mut first, most, before);
+        thin(&mut first, most, |a, b| compare(&order, a, b));
         let sources: HashSet<IpAddr> = first
             .into_iter()
             .map(|(number, _)| source(number))
@@ -171,11 +237,19 @@ impl Ranking {
     }
 }
 
-fn thin<T>(list: &mut Vec<T>, most: usize, mut before: impl FnMut(&T, &T) -> Ordering) {
-    if list.len() > most {
-        list.select_nth_unstable_by(most, &mut before);
-        list.truncate(most);
+/// Keeps the first so many; gives the one that came next.
+fn thin<T: Copy>(
+    list: &mut Vec<T>,
+    most: usize,
+    before: impl FnMut(&T, &T) -> Ordering,
+) -> Option<T> {
+    if list.len() <= most {
+        return None;
     }
+    let (_, next, _) = list.select_nth_unstable_by(most, before);
+    let next = *next;
+    list.truncate(most);
+    Some(next)
 }
 
 fn compare(order: &[(By, bool)], a: &(u128, Sums), b: &(u128, Sums)) -> Ordering {
@@ -293,19 +367,27 @@ mod tests {
             most in 0..20_usize,
             only_failing in proptest::bool::ANY,
             descending in proptest::bool::ANY,
+            at_once in 8..50_usize,
         ) {
             let order = order(&[("failing", descending), ("messages", true), ("ip", false)]);
-            let mut ranking = Ranking::by(&order, "ip", only_failing).unwrap();
+            let mut ranking = Ranking::by(&order, "ip", only_failing, at_once).unwrap();
             let mut naive: HashMap<IpAddr, (i64, i64)> = HashMap::new();
+            let mut sent = Vec::new();
             for (host, is_v6, messages, failing) in facts {
                 let ip: IpAddr = if is_v6 {
                     Ipv6Addr::from([0, 0, 0, 0, 0, 0, 0, host.into()]).into()
                 } else {
                     [0, 0, 0, host].into()
                 };
-                ranking.add(ip, Sums { messages, failing, last: 1 });
                 let sums = naive.entry(ip).or_default();
                 *sums = (sums.0 + messages, sums.1 + failing);
+                sent.push((ip, Sums { messages, failing }));
+            }
+            loop {
+                sent.iter().for_each(|(ip, sums)| ranking.add(*ip, *sums));
+                if ranking.is_complete(most) {
+                    break;
+                }
             }
             let mut naive: Vec<_> = naive.into_iter().collect();
             naive.retain(|(_, (_, failing))| !only_failing || *failing > 0);
@@ -325,6 +407,6 @@ mod tests {
 
     #[test]
     fn what_is_not_known_beforehand_is_not_ranked_by() {
-        assert!(Ranking::by(&order(&[("reporters", true)]), "ip", false).is_none());
+        assert!(Ranking::by(&order(&[("reporters", true)]), "ip", false, 9).is_none());
     }
 }

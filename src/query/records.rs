@@ -12,7 +12,7 @@ use super::group::{Fact, Key, Measure, Scan, Spec, What, network, slots, spec, t
 use super::names::Source;
 use super::rank::{Ranking, Sums};
 use super::{Dimension, Error, Filter, Kind, Request, words};
-use crate::report::aggregate::pack::{Packed, Verdict, unpack};
+use crate::report::aggregate::pack::{Packed, Texts, Verdict, unpack};
 
 /// A failing record: neither is aligned, and a missing result counts as fail.
 pub(super) const FAILING: &str = "(x.dkim IS NOT 0 AND x.spf IS NOT 0)";
@@ -282,7 +282,7 @@ impl<'r> Ask<'r> {
             })
     }
 
-    /// Reads the reports, joined with what of them is in a table. Where no period is asked for, they
+    /// Reads the reports, joined with what of them is in a table `x`. Where no period is asked for, they
     /// are read in their own order, in which everything that belongs to them is stored.
     fn read(
         &self,
@@ -304,7 +304,7 @@ impl<'r> Ask<'r> {
         };
         let statement = format!(
             "SELECT r.id, r.trust, r.time, r.reporter, r.domain, {columns} \
-               FROM report r {indexed} {join} {table} x ON x.report = r.id WHERE {}",
+               FROM report r {indexed} {join} {table} WHERE {}",
             self.reports.text
         );
         let mut find = scan.conn.prepare(&statement)?;
@@ -326,9 +326,11 @@ impl<'r> Ask<'r> {
     fn records(
         &self,
         scan: &mut Scan<'_>,
-        mut each: impl FnMut(&mut Scan<'_>, Report, Option<&Packed>),
+        mut each: impl FnMut(&mut Scan<'_>, Report, Option<&Packed>, &Texts),
     ) -> Result<(), Error> {
-        self.read(scan, "record_pack", "x.data", |scan, report, row| {
+        let packs = "record_pack x ON x.id BETWEEN r.id * 65536 AND r.id * 65536 + 65535";
+        let net = self.request.filter.net;
+        self.read(scan, packs, "x.data", |scan, report, row| {
             let is_due = |text: Option<i64>| match (&self.domains, text) {
                 (None, _) => true,
                 (Some(domains), Some(text)) => domains.contains(&text),
@@ -336,17 +338,17 @@ impl<'r> Ask<'r> {
             };
             let of_report = is_due(Some(report.domain));
             let Some(data) = row.get_ref(5)?.as_blob_or_null().unwrap_or_default() else {
-                if of_report && self.request.filter.net.is_none() {
-                    each(scan, report, None);
+                if of_report && net.is_none() {
+                    each(scan, report, None, &Texts::default());
                 }
                 return Ok(());
             };
-            for record in unpack(data) {
-                let net = self.request.filter.net;
+            let mut records = unpack(data);
+            while let Some(record) = records.next() {
                 if net.is_none_or(|net| net.contains(record.source_ip))
-                    && (of_report || is_due(text(&record, HEADER_FROM)))
+                    && (of_report || is_due(text(records.texts(), HEADER_FROM)))
                 {
-                    each(scan, report, Some(&record));
+                    each(scan, report, Some(&record), records.texts());
                 }
             }
             Ok(())
@@ -355,30 +357,100 @@ impl<'r> Ask<'r> {
 
     /// Finds the sources that are shown, where an answer shows some of them by what is soon added up.
     fn rank(&self, scan: &mut Scan<'_>) -> Result<(), Error> {
-        let ([Dimension::Ip | Dimension::Net], Some(limit)) =
+        let ([by @ (Dimension::Ip | Dimension::Net)], Some(limit)) =
             (scan.by.as_slice(), self.request.limit)
         else {
             return Ok(());
         };
+        let by = *by;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let only_failing = spec(self.request.kind).only == Some(FAILED);
-        let by = scan.by.first().copied().unwrap_or(Dimension::Ip);
-        let Some(mut ranking) = Ranking::by(scan.order, by.column(), only_failing) else {
+        let ranking = Ranking::by(scan.order, by.column(), only_failing, scan.at_once);
+        let Some(mut ranking) = ranking else {
             return Ok(());
         };
-        self.records(scan, |_, report, record| {
-            if let Some(record) = record {
-                let count = signed(record.count);
-                let sums = Sums {
-                    messages: count,
-                    failing: if is_failing(record.verdict) { count } else { 0 },
-                    last: report.time,
-                };
-                ranking.add(source_of(by, record.source_ip), sums);
+        loop {
+            self.records(scan, |_, _, record, _| {
+                if let Some(record) = record {
+                    let messages = signed(record.count);
+                    let failing = if is_failing(record.verdict) {
+                        messages
+                    } else {
+                        0
+                    };
+                    let sums = Sums { messages, failing };
+                    ranking.add(source_of(by, record.source_ip), sums);
+                }
+            })?;
+            if ranking.is_complete(limit) {
+                break;
             }
-        })?;
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        }
         scan.chosen = Some(ranking.choose(limit));
         Ok(())
+    }
+
+    /// Adds a record of a source that is chosen as it is, all others of a report by their verdicts.
+    fn add_chosen(&self, scan: &mut Scan<'_>) -> Result<(), Error> {
+        let of_failing = self.request.kind == Kind::Failures;
+        let by = scan.by.clone();
+        let dimension = by.first().copied().unwrap_or(Dimension::Ip);
+        let mut rest = Rest::default();
+        self.records(scan, |scan, report, record, texts| {
+            let Some(record) = record else { return };
+            rest.turn_to(scan, report, of_failing);
+            let count = signed(record.count);
+            let source = source_of(dimension, record.source_ip);
+            if scan
+                .chosen
+                .as_ref()
+                .is_some_and(|chosen| chosen.has(source))
+            {
+                let fact = fact(report, record.verdict, count, of_failing);
+                let disposition = record.verdict.disposition;
+                add(scan, &by, report, &fact, disposition, Some((record, texts)));
+            } else {
+                rest.add(record.verdict, count);
+            }
+        })?;
+        rest.flush(scan, of_failing);
+        if let Some(chosen) = &scan.chosen {
+            let messages = chosen.all.messages;
+            scan.correct(MESSAGES, messages);
+        }
+        Ok(())
+    }
+}
+
+/// Messages of one report from sources that are not shown, by their verdicts.
+#[derive(Default)]
+struct Rest {
+    report: Option<Report>,
+    counts: Vec<(Verdict, i64)>,
+}
+
+impl Rest {
+    fn turn_to(&mut self, scan: &mut Scan<'_>, report: Report, of_failing: bool) {
+        if self.report.is_none_or(|last| last.id != report.id) {
+            self.flush(scan, of_failing);
+            self.report = Some(report);
+        }
+    }
+
+    fn add(&mut self, verdict: Verdict, count: i64) {
+        match self.counts.iter_mut().find(|(there, _)| *there == verdict) {
+            Some((_, sum)) => *sum = sum.saturating_add(count),
+            // Of which there are few: six dispositions, four results each.
+            None => self.counts.push((verdict, count)),
+        }
+    }
+
+    fn flush(&mut self, scan: &mut Scan<'_>, of_failing: bool) {
+        if let Some(report) = self.report.take() {
+            for (verdict, count) in self.counts.drain(..) {
+                scan.add_to_all(&fact(report, verdict, count, of_failing));
+            }
+        }
     }
 }
 
@@ -387,67 +459,78 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
     let by = scan.by.clone();
     let of_failing = request.kind == Kind::Failures;
     if ask.is_of_reports(&by) {
+        let totals = "record_total x ON x.report = r.id";
         let columns = "x.messages, x.disposition, x.dkim, x.spf";
-        return ask.read(scan, "record_total", columns, |scan, report, row| {
+        return ask.read(scan, totals, columns, |scan, report, row| {
             let count = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
             let verdict = Verdict {
                 disposition: row.get(6)?,
                 dkim: row.get(7)?,
                 spf: row.get(8)?,
             };
-            add(scan, &by, report, verdict, count, of_failing, None);
+            let fact = fact(report, verdict, count, of_failing);
+            add(scan, &by, report, &fact, verdict.disposition, None);
             Ok(())
         });
     }
     ask.rank(scan)?;
-    ask.records(scan, |scan, report, record| {
+    if scan.chosen.is_some() {
+        return ask.add_chosen(scan);
+    }
+    ask.records(scan, |scan, report, record, texts| {
         let (verdict, count) = record.map_or((Verdict::default(), 0), |record| {
             (record.verdict, signed(record.count))
         });
-        add(scan, &by, report, verdict, count, of_failing, record);
-    })?;
-    if let Some(Sums { messages, last, .. }) = scan.chosen.as_ref().map(|chosen| chosen.all) {
-        scan.correct(&[(MESSAGES, messages)], last);
-    }
-    Ok(())
+        let fact = fact(report, verdict, count, of_failing);
+        let record = record.map(|record| (record, texts));
+        add(scan, &by, report, &fact, verdict.disposition, record);
+    })
 }
 
-/// Adds a fact.
-fn add(
-    scan: &mut Scan<'_>,
-    by: &[Dimension],
-    report: Report,
-    verdict: Verdict,
-    count: i64,
-    of_failing: bool,
-    record: Option<&Packed>,
-) {
+/// What messages of a verdict come to.
+fn fact(report: Report, verdict: Verdict, count: i64, of_failing: bool) -> Fact {
     let dkim = verdict.dkim == Some(0);
     let spf = verdict.spf == Some(0);
     let failing = is_failing(verdict);
     let part = |is: bool| if is { count } else { 0 };
     let judged = !of_failing || (failing && count > 0);
     let disposition = verdict.disposition;
-    let sums = slots(&[
-        (MESSAGES, count),
-        (PASSING, part(!failing)),
-        (FAILED, part(failing)),
-        (DKIM, part(dkim)),
-        (SPF, part(spf)),
-        (
-            DELIVERED,
-            part(judged && !matches!(disposition, Some(2 | 3))),
-        ),
-        (QUARANTINED, part(judged && disposition == Some(2))),
-        (REJECTED, part(judged && disposition == Some(3))),
-    ]);
-    let tallies = slots(&[
-        (DOMAIN, judged.then_some((report.domain, count))),
-        (REPORTER, judged.then_some((report.reporter, count))),
-    ]);
-    let of_record = |n| record.and_then(|record| text(record, n)).into();
+    Fact {
+        report: report.id,
+        authenticated: report.authenticated,
+        time: judged.then_some(report.time),
+        sums: slots(&[
+            (MESSAGES, count),
+            (PASSING, part(!failing)),
+            (FAILED, part(failing)),
+            (DKIM, part(dkim)),
+            (SPF, part(spf)),
+            (
+                DELIVERED,
+                part(judged && !matches!(disposition, Some(2 | 3))),
+            ),
+            (QUARANTINED, part(judged && disposition == Some(2))),
+            (REJECTED, part(judged && disposition == Some(3))),
+        ]),
+        tallies: slots(&[
+            (DOMAIN, judged.then_some((report.domain, count))),
+            (REPORTER, judged.then_some((report.reporter, count))),
+        ]),
+    }
+}
+
+/// Adds a fact to the group of its keys.
+fn add(
+    scan: &mut Scan<'_>,
+    by: &[Dimension],
+    report: Report,
+    fact: &Fact,
+    disposition: Option<u8>,
+    record: Option<(&Packed, &Texts)>,
+) {
+    let of_record = |n| record.and_then(|(_, texts)| text(texts, n)).into();
     let key = |dimension: &Dimension| match dimension {
-        Dimension::Ip | Dimension::Net => record.map_or(Key::Null, |record| {
+        Dimension::Ip | Dimension::Net => record.map_or(Key::Null, |(record, _)| {
             Key::Ip(source_of(*dimension, record.source_ip))
         }),
         Dimension::Reporter => Key::Int(report.reporter),
@@ -459,18 +542,11 @@ fn add(
         dimension if dimension.is_time() => time_key(*dimension, report.time),
         _ => Key::Null,
     };
-    let fact = Fact {
-        report: report.id,
-        authenticated: report.authenticated,
-        time: report.time,
-        sums,
-        tallies,
-    };
     // Nearly every question has one or two.
     match by {
-        [one] => scan.add(&[key(one)], &fact),
-        [one, two] => scan.add(&[key(one), key(two)], &fact),
-        _ => scan.add(&by.iter().map(key).collect::<Vec<_>>(), &fact),
+        [one] => scan.add(&[key(one)], fact),
+        [one, two] => scan.add(&[key(one), key(two)], fact),
+        _ => scan.add(&by.iter().map(key).collect::<Vec<_>>(), fact),
     }
 }
 
@@ -486,8 +562,8 @@ fn source_of(dimension: Dimension, ip: IpAddr) -> IpAddr {
     }
 }
 
-fn text(record: &Packed, n: usize) -> Option<i64> {
-    let number = record.texts.get(n).copied().flatten()?;
+fn text(texts: &Texts, n: usize) -> Option<i64> {
+    let number = texts.get(n).copied().flatten()?;
     i64::try_from(number).ok()
 }
 

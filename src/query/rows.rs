@@ -189,7 +189,12 @@ fn compare(a: &Cell, b: &Cell, descending: bool) -> Ordering {
     }
 }
 
-pub(super) fn answer(conn: &Connection, request: &Request) -> Result<Answer, Error> {
+/// Answers; at most so many sources stand in memory at once.
+pub(super) fn answer(
+    conn: &Connection,
+    request: &Request,
+    at_once: usize,
+) -> Result<Answer, Error> {
     let spec = spec(request.kind);
     let by = dimensions(request, spec)?;
     let measures: Vec<&Measure> = spec
@@ -205,7 +210,7 @@ pub(super) fn answer(conn: &Connection, request: &Request) -> Result<Answer, Err
     columns.extend(measures.iter().map(|measure| column(measure, spec)));
     let order = order(request, spec, &columns, &by)?;
 
-    let scan = Scan::of(conn, request, by.clone(), &order)?;
+    let scan = Scan::of(conn, request, by.clone(), &order, at_once)?;
     let groups: Vec<(&[Key], &Group)> = scan
         .groups()
         .filter(|(_, group)| spec.only.is_none_or(|sum| group.sum(sum) > 0))

@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
-use super::{Answer, Error, Filter, Kind, Request, report};
+use super::{Answer, Error, Filter, Kind, Request, report_within};
 
 /// How many rows of each.
 const ROWS: u64 = 5;
+/// How many sources may stand in memory: an import takes no more of it for having been large.
+const AT_ONCE: usize = 160_000;
 
 /// What is new.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +34,7 @@ pub fn last_report_id(conn: &Connection) -> Result<i64, Error> {
 pub fn summary(conn: &Connection, after: i64) -> Result<Summary, Error> {
     let mut answers = Vec::new();
     for kind in [Kind::Complaints, Kind::Failures, Kind::Domains] {
-        let answer = report(
+        let answer = report_within(
             conn,
             &Request {
                 kind,
@@ -44,6 +46,7 @@ pub fn summary(conn: &Connection, after: i64) -> Result<Summary, Error> {
                 sort: None,
                 limit: Some(ROWS),
             },
+            AT_ONCE,
         )?;
         if !answer.rows.is_empty() {
             answers.push(answer);

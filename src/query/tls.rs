@@ -127,7 +127,7 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
         let fact = Fact {
             report: row.get(0)?,
             authenticated: row.get::<_, i64>(1)? == 1,
-            time,
+            time: Some(time),
             sums,
             tallies,
         };

@@ -73,13 +73,17 @@ const SOUND: &[(&str, &str)] = &[
                    FROM record_total t WHERE t.report = r.id)",
         "aggregate reports have other totals than noted",
     ),
+    (
+        "SELECT count(*) FROM record_pack k
+          WHERE NOT EXISTS (SELECT 1 FROM aggregate_report a WHERE a.report = k.id / 65536)",
+        "packs of records belong to no report",
+    ),
 ];
 
 /// What points somewhere without being a foreign key: table, column, and the table it points at.
 const POINTERS: &[(&str, &str, &str)] = &[
     ("record", "report", "aggregate_report"),
     ("record_total", "report", "aggregate_report"),
-    ("record_pack", "report", "aggregate_report"),
     ("record", "header_from", "string"),
     ("record", "envelope_from", "string"),
     ("record", "envelope_to", "string"),
@@ -180,9 +184,10 @@ impl Store {
         while let Some(row) = rows.next()? {
             let data: Vec<u8> = row.get(0)?;
             let mut last = [None; 3];
-            for record in unpack(&data) {
-                if record.texts != last {
-                    last = record.texts;
+            let mut records = unpack(&data);
+            while records.next().is_some() {
+                if *records.texts() != last {
+                    last = *records.texts();
                     for text in last.into_iter().flatten() {
                         insert.execute([signed(text)])?;
                     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use foldhash::quality::RandomState;
-use rusqlite::{Connection, Params};
+use rusqlite::{Connection, OptionalExtension as _, Params};
 
 use super::keys::Canon;
 use super::prepare::SetDigest;
@@ -12,6 +12,9 @@ use super::prepare::SetDigest;
 const MAX_ENTRIES: usize = 32 << 10;
 /// Most bytes of keys of one generation.
 const MAX_BYTES: usize = 4 << 20;
+
+/// How much counts as lately.
+const LATELY: i8 = 8;
 
 /// Remembers the ids that were asked for last. Two generations: a full one becomes the old one, and
 /// what is asked for again moves up, so that memory is bounded and what repeats stays.
@@ -24,6 +27,8 @@ pub(super) struct Interner {
     fresh: Vec<Box<[u8]>>,
     /// How many of them there were as each open savepoint began.
     marks: Vec<usize>,
+    /// Whether what was not remembered was new, lately: above zero, mostly.
+    newness: i8,
 }
 
 impl Interner {
@@ -80,13 +85,40 @@ impl Interner {
         self.put(key.into(), id);
     }
 
+    /// Makes a row, or finds the one that is there; says whether it was made. What came of it lately
+    /// decides what is tried first: an import makes most of what it does not remember, a database of
+    /// years has most of it.
+    fn row<P: Params + Copy>(
+        &mut self,
+        conn: &Connection,
+        make: &str,
+        find: &str,
+        values: P,
+    ) -> rusqlite::Result<(i64, bool)> {
+        if self.newness < 0 {
+            let mut find = conn.prepare_cached(find)?;
+            if let Some(id) = find.query_row(values, |row| row.get(0)).optional()? {
+                self.newness = self.newness.saturating_sub(1).max(-LATELY);
+                return Ok((id, false));
+            }
+        }
+        if conn.prepare_cached(make)?.execute(values)? == 1 {
+            self.newness = self.newness.saturating_add(1).min(LATELY);
+            return Ok((conn.last_insert_rowid(), true));
+        }
+        self.newness = self.newness.saturating_sub(1).max(-LATELY);
+        let mut find = conn.prepare_cached(find)?;
+        let id = find.query_row(values, |row| row.get(0))?;
+        Ok((id, false))
+    }
+
     /// The id of a text in the table `string`.
     pub(super) fn string(&mut self, conn: &Connection, text: &str) -> rusqlite::Result<i64> {
         let key = text.as_bytes();
         if let Some(id) = self.get(key) {
             return Ok(id);
         }
-        let (id, fresh) = insert(
+        let (id, fresh) = self.row(
             conn,
             "INSERT INTO string (text) VALUES (?1) ON CONFLICT DO NOTHING",
             "SELECT id FROM string WHERE text = ?1",
@@ -107,7 +139,7 @@ impl Interner {
         if let Some(id) = self.get(key) {
             return Ok(id);
         }
-        let (id, fresh) = insert(
+        let (id, fresh) = self.row(
             conn,
             "INSERT INTO reporter (name, email) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
             "SELECT id FROM reporter WHERE name = ?1 AND email = ?2",
@@ -128,7 +160,7 @@ impl Interner {
         if let Some(id) = self.get(digest) {
             return Ok((id, false));
         }
-        let (id, fresh) = insert(
+        let (id, fresh) = self.row(
             conn,
             &format!("INSERT INTO {table} (digest) VALUES (?1) ON CONFLICT DO NOTHING"),
             &format!("SELECT id FROM {table} WHERE digest = ?1"),
@@ -137,23 +169,6 @@ impl Interner {
         self.remember(digest, id, fresh);
         Ok((id, fresh))
     }
-}
-
-/// Makes a row, or finds the one that is there; says whether it was made. What is not remembered is
-/// mostly new, so that making it is tried first.
-fn insert<P: Params + Copy>(
-    conn: &Connection,
-    make: &str,
-    find: &str,
-    values: P,
-) -> rusqlite::Result<(i64, bool)> {
-    if conn.prepare_cached(make)?.execute(values)? == 1 {
-        return Ok((conn.last_insert_rowid(), true));
-    }
-    let id = conn
-        .prepare_cached(find)?
-        .query_row(values, |row| row.get(0))?;
-    Ok((id, false))
 }
 
 #[cfg(test)]

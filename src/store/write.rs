@@ -9,7 +9,7 @@ use rusqlite::params;
 use super::keys;
 use super::prepare::{Ahead, Prepared};
 use super::raw::RawBody;
-use super::records::{Records, signed};
+use super::records::{self, Records, signed};
 use super::rows::{Kind, reused_id, stored, trust_code};
 use super::verdict::{Arrived, Decision, Stored, Verdict, decide};
 use super::{Error, Keep, Store, kinds};
@@ -341,10 +341,7 @@ impl Writer<'_> {
                 let counted = conn
                     .prepare_cached("DELETE FROM report WHERE id = ?1 RETURNING counted")?
                     .query_row([id], |row| row.get(0))?;
-                for table in ["record", "record_total", "record_pack"] {
-                    conn.prepare_cached(&format!("DELETE FROM {table} WHERE report = ?1"))?
-                        .execute([id])?;
-                }
+                records::remove(conn, id)?;
                 (counted, Verdict::Replaced)
             }
         })

@@ -15,9 +15,10 @@ pub struct Packed {
     pub count: u64,
     /// The words.
     pub verdict: Verdict,
-    /// The texts: header From, envelope from, envelope to.
-    pub texts: [Option<u64>; 3],
 }
+
+/// The numbers of the texts of a record: header From, envelope from, envelope to.
+pub type Texts = [Option<u64>; 3];
 
 /// The words of a record: what the receiver did, and what it found aligned.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,12 +60,12 @@ pub struct Packer {
     bytes: Vec<u8>,
     records: usize,
     verdict: u8,
-    texts: [Option<u64>; 3],
+    texts: Texts,
 }
 
 impl Packer {
     /// Adds a record.
-    pub fn push(&mut self, record: &Packed) {
+    pub fn push(&mut self, record: &Packed, texts: Texts) {
         let mut flags = 0;
         let verdict = record.verdict.byte();
         if record.source_ip.is_ipv6() {
@@ -76,7 +77,7 @@ impl Packer {
         if verdict == self.verdict {
             flags |= SAME_VERDICT;
         }
-        for (n, (text, last)) in record.texts.iter().zip(&self.texts).enumerate() {
+        for (n, (text, last)) in texts.iter().zip(&self.texts).enumerate() {
             if text == last {
                 flags |= SAME_TEXT << n;
             }
@@ -93,12 +94,12 @@ impl Packer {
         if record.count != 1 {
             self.varint(record.count);
         }
-        for (n, text) in record.texts.into_iter().enumerate() {
+        for (n, text) in texts.into_iter().enumerate() {
             if flags & SAME_TEXT << n == 0 {
                 self.varint(text.map_or(0, |text| text.saturating_add(1)));
             }
         }
-        self.texts = record.texts;
+        self.texts = texts;
         self.records += 1;
     }
 
@@ -140,7 +141,7 @@ impl Packer {
 pub struct Unpacker<'b> {
     bytes: &'b [u8],
     verdict: Verdict,
-    texts: [Option<u64>; 3],
+    texts: Texts,
 }
 
 /// Reads a pack.
@@ -153,6 +154,11 @@ pub fn unpack(bytes: &[u8]) -> Unpacker<'_> {
 }
 
 impl Unpacker<'_> {
+    /// The texts of the record that came last.
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
     fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (taken, rest) = self.bytes.split_first_chunk()?;
         self.bytes = rest;
@@ -207,7 +213,6 @@ impl Iterator for Unpacker<'_> {
             source_ip,
             count,
             verdict: self.verdict,
-            texts: self.texts,
         })
     }
 }
@@ -217,7 +222,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn record() -> impl Strategy<Value = Packed> {
+    fn record() -> impl Strategy<Value = (Packed, Texts)> {
         let text = || prop::option::of(prop_oneof![0..4_u64, 0..u64::MAX]);
         let word = |most: u8| prop::option::of(0..most);
         (
@@ -226,18 +231,19 @@ mod tests {
             (word(5), word(3), word(3)),
             [text(), text(), text()],
         )
-            .prop_map(
-                |(source_ip, count, (disposition, dkim, spf), texts)| Packed {
+            .prop_map(|(source_ip, count, (disposition, dkim, spf), texts)| {
+                let verdict = Verdict {
+                    disposition,
+                    dkim,
+                    spf,
+                };
+                let record = Packed {
                     source_ip,
                     count,
-                    verdict: Verdict {
-                        disposition,
-                        dkim,
-                        spf,
-                    },
-                    texts,
-                },
-            )
+                    verdict,
+                };
+                (record, texts)
+            })
     }
 
     proptest! {
@@ -249,9 +255,14 @@ mod tests {
             let mut packer = Packer::default();
             for records in [first, second] {
                 packer.clear();
-                records.iter().for_each(|record| packer.push(record));
+                records.iter().for_each(|(record, texts)| packer.push(record, *texts));
                 prop_assert_eq!(packer.len(), records.len());
-                prop_assert_eq!(unpack(packer.bytes()).collect::<Vec<_>>(), records);
+                let mut unpacker = unpack(packer.bytes());
+                for (record, texts) in &records {
+                    prop_assert_eq!(unpacker.next(), Some(*record));
+                    prop_assert_eq!(unpacker.texts(), texts);
+                }
+                prop_assert_eq!(unpacker.next(), None);
             }
         }
 
@@ -271,16 +282,17 @@ mod tests {
     fn a_usual_record_takes_few_bytes() {
         let mut packer = Packer::default();
         for host in 0..100 {
-            packer.push(&Packed {
+            let verdict = Verdict {
+                disposition: Some(0),
+                dkim: Some(0),
+                spf: Some(1),
+            };
+            let record = Packed {
                 source_ip: IpAddr::from([192, 0, 2, host]),
                 count: 3,
-                verdict: Verdict {
-                    disposition: Some(0),
-                    dkim: Some(0),
-                    spf: Some(1),
-                },
-                texts: [Some(12), None, None],
-            });
+                verdict,
+            };
+            packer.push(&record, [Some(12), None, None]);
         }
         assert_eq!(packer.bytes().len(), 100 * 6 + 2);
     }
