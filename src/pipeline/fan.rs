@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// Weight (about a byte a unit) at which a run goes live.
@@ -131,6 +131,20 @@ impl<E> Shared<E> {
     }
 }
 
+/// Takes the source. Another thread has it for as long as reading a file takes, some 10 µs: less
+/// than being put to sleep and woken does, so it is worth trying a while.
+fn hold<T>(source: &Mutex<T>) -> MutexGuard<'_, T> {
+    const TRIES: u32 = 400;
+    for _ in 0..TRIES {
+        match source.try_lock() {
+            Ok(held) => return held,
+            Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => std::hint::spin_loop(),
+        }
+    }
+    source.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Where a thread puts the events of one message.
 pub(super) struct Outlet<'s, E> {
     shared: &'s Shared<E>,
@@ -215,7 +229,7 @@ pub(super) fn run<T: Send, E: Send>(
             }
             let stop = state.stop;
             drop(state);
-            let mut held = source.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = hold(&source);
             let seq = held.1;
             let Some(message) = (if stop { None } else { held.0.next() }) else {
                 let mut state = shared.lock();

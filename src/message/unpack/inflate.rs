@@ -3,7 +3,10 @@
 
 use std::io::{self, BufRead};
 
-use flate2::{Crc, Decompress, FlushDecompress, Status};
+use flate2::{Decompress, FlushDecompress, Status};
+// That of zlib-rs uses no instructions of the processor's own, and takes a fifth of a large report's
+// time.
+use libdeflater::Crc;
 
 use super::Stop;
 
@@ -28,7 +31,7 @@ impl Inflate {
     /// Begins the next stream.
     pub(super) fn reset(&mut self) {
         self.engine.reset(false);
-        self.crc.reset();
+        self.crc = Crc::new();
         self.length = 0;
         self.ended = false;
     }
