@@ -8,6 +8,8 @@
     reason = "a test may panic"
 )]
 
+#[path = "reports/agree.rs"]
+mod agree;
 #[path = "reports/naive.rs"]
 mod naive;
 #[path = "reports/world.rs"]

@@ -284,6 +284,17 @@ fn ask(conn: &rusqlite::Connection, kind: Kind, by: &[Dimension], filter: &Filte
         let rows: i64 = answer.rows.iter().map(|row| int(&row[at])).sum();
         assert_eq!(rows, *sum, "{kind:?} by {by:?}: {}", total.name);
     }
+    // What is shown of it is the beginning of it, however it was found.
+    for limit in 0..=answer.rows.len() {
+        let request = Request {
+            limit: Some(limit as u64),
+            ..request.clone()
+        };
+        let shown = query::report(conn, &request).unwrap();
+        assert_eq!(shown.rows, answer.rows[..limit]);
+        assert_eq!(shown.totals, answer.totals);
+        assert_eq!(shown.truncated as usize, answer.rows.len() - limit);
+    }
     answer
 }
 

@@ -68,6 +68,17 @@ impl World {
     }
 
     fn put(&mut self, from: Option<&str>, trust: Trust, content: Content, records: &[Record]) {
+        self.put_read(from, trust, content, records, true);
+    }
+
+    fn put_read(
+        &mut self,
+        from: Option<&str>,
+        trust: Trust,
+        content: Content,
+        records: &[Record],
+        complete: bool,
+    ) {
         self.count += 1;
         let digest = [self.count; 32];
         let origin = format!("reports/{}.eml", self.count);
@@ -90,7 +101,7 @@ impl World {
             digest,
             content,
             problems: Vec::new(),
-            complete: true,
+            complete,
         };
         let mut preparation = Preparation::default();
         let mut prepared = Vec::new();
@@ -119,12 +130,23 @@ impl World {
     }
 
     pub(crate) fn aggregate(&mut self, metadata: Metadata, trust: Trust, records: &[Record]) {
+        self.aggregate_read(metadata, trust, records, true);
+    }
+
+    /// A report that may be read in part.
+    pub(crate) fn aggregate_read(
+        &mut self,
+        metadata: Metadata,
+        trust: Trust,
+        records: &[Record],
+        complete: bool,
+    ) {
         let content = Content::Aggregate(Aggregate {
             metadata,
             records: Vec::new(),
             count: records.len() as u64,
         });
-        self.put(None, trust, content, records);
+        self.put_read(None, trust, content, records, complete);
     }
 
     pub(crate) fn complaint(&mut self, from: &str, complaint: Complaint) {
