@@ -135,8 +135,10 @@ CREATE TABLE report (
     problems        TEXT,               -- JSON
     stored_at       INTEGER NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX report_counted ON report (key, kind) WHERE counted = 1;
-CREATE INDEX report_key ON report (key, kind);
+-- Finds all reports of a key, and lets one of them count. One index, because what is inserted where chance
+-- has it costs a page each time.
+CREATE UNIQUE INDEX report_key ON report (key, kind, iif(counted = 1, 0, id));
+CREATE INDEX report_uncounted ON report (id) WHERE counted = 0;
 -- All that a summary asks of a report, so that it need not be looked up.
 CREATE INDEX report_time ON report (kind, time, counted, is_foreign, trust, reporter, domain);
 CREATE INDEX report_message ON report (message);

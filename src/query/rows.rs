@@ -314,11 +314,7 @@ fn notes(conn: &Connection, request: &Request, scan: &Scan<'_>) -> Result<Notes,
     };
     Ok(Notes {
         foreign,
-        // Each half reads an index alone; reports that do not count are in none.
-        conflicts: count(
-            "SELECT (SELECT count(*) FROM report) - (SELECT count(*) FROM report WHERE counted = 1)",
-            Vec::new(),
-        )?,
+        conflicts: count("SELECT count(*) FROM report WHERE counted = 0", Vec::new())?,
         not_spam: scan.not_spam,
     })
 }

@@ -266,8 +266,9 @@ impl Store {
         // Else every savepoint spills its journal to a file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
-        // Every so many pages the journal is copied into the file. The default makes that each commit.
-        conn.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+        // After 64 MiB the journal is copied into the file: pages that are written again and again until
+        // then are copied once. The default would copy after each commit.
+        conn.pragma_update(None, "wal_autocheckpoint", 16_000)?;
         conn.pragma_update(None, "journal_size_limit", 64 << 20)?;
         initialize(&mut conn, &path)?;
         Ok(Self {
