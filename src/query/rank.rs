@@ -384,7 +384,9 @@ mod tests {
                 sent.push((ip, Sums { messages, failing }));
             }
             loop {
-                sent.iter().for_each(|(ip, sums)| ranking.add(*ip, *sums));
+                for (ip, sums) in &sent {
+                    ranking.add(*ip, *sums);
+                }
                 if ranking.is_complete(most) {
                     break;
                 }

@@ -293,7 +293,7 @@ fn ask(conn: &rusqlite::Connection, kind: Kind, by: &[Dimension], filter: &Filte
         let shown = query::report(conn, &request).unwrap();
         assert_eq!(shown.rows, answer.rows[..limit]);
         assert_eq!(shown.totals, answer.totals);
-        assert_eq!(shown.truncated as usize, answer.rows.len() - limit);
+        assert_eq!(shown.truncated, (answer.rows.len() - limit) as u64);
     }
     answer
 }

@@ -111,7 +111,7 @@ impl World {
         }
         let content = preparation.content();
         // As a report whose end is known when it begins, and as one that is still being read.
-        let ahead = (self.count % 2 == 0).then(|| Ahead {
+        let ahead = self.count.is_multiple_of(2).then_some(Ahead {
             items: records.len() as u64,
             content,
         });

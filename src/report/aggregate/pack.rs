@@ -255,7 +255,9 @@ mod tests {
             let mut packer = Packer::default();
             for records in [first, second] {
                 packer.clear();
-                records.iter().for_each(|(record, texts)| packer.push(record, *texts));
+                for (record, texts) in &records {
+                    packer.push(record, *texts);
+                }
                 prop_assert_eq!(packer.len(), records.len());
                 let mut unpacker = unpack(packer.bytes());
                 for (record, texts) in &records {
