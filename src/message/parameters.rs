@@ -78,19 +78,24 @@ fn plain(value: &[u8]) -> Option<Vec<Parameter>> {
 
 /// What is left behind blanks and folds; `None` where a line ends that does not go on.
 fn skip_blanks(mut text: &[u8]) -> Option<&[u8]> {
+    let mut folded = false;
     loop {
-        text = match text {
-            [b' ' | b'\t', rest @ ..] => rest,
-            [b'\r', b'\n'] | [b'\n'] => return Some(&[]),
-            [b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..] => {
-                return rest
-                    .first()
-                    .is_some_and(|byte| matches!(byte, b' ' | b'\t'))
-                    .then(|| rest.trim_ascii_start())
-                    .filter(|_| !rest.trim_ascii_start().is_empty());
+        let line_end = match text {
+            [b' ' | b'\t', rest @ ..] => {
+                text = rest;
+                continue;
             }
+            [b'\r', b'\n', ..] => 2,
+            [b'\n', ..] => 1,
+            [] if folded => return None,
             _ => return Some(text),
         };
+        text = text.get(line_end..)?;
+        match text.first() {
+            Some(b' ' | b'\t') => folded = true,
+            None if !folded => return Some(text),
+            _ => return None,
+        }
     }
 }
 
@@ -166,6 +171,7 @@ mod tests {
             "a/b; c=\"d",
             "a/b; c = d",
             "a/b; c=d e=f",
+            "a;\r\n\t\nc=d",
             "",
         ] {
             assert_eq!(plain(value.as_bytes()), None, "{value}");
@@ -173,7 +179,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #![proptest_config(ProptestConfig::with_cases(50_000))]
 
         #[test]
         fn what_is_plain_is_read_as_mail_parser_reads_it(
