@@ -16,8 +16,8 @@ use super::Sort;
 /// Into how many parts the sources are divided. A part of four million sources is about as large as
 /// the cache of a core.
 const PARTS: usize = 256;
-/// Facts of a part that are added up at once. One at a time, each would wait for memory.
-const AT_ONCE: usize = if cfg!(test) { 1 } else { 512 };
+/// Most facts of a part that are added up at once. One at a time, each would wait for memory.
+const AT_ONCE: usize = 512;
 /// Candidates, beyond those that are shown, that are held until they are thinned out.
 const SPARE: usize = 4096;
 
@@ -64,6 +64,8 @@ pub(super) struct Ranking {
     seed: Seed,
     /// How many sources may stand in memory.
     most: usize,
+    /// How many facts of a part wait until they are added up: so few that they take less than the sources.
+    at_once: usize,
     /// Which places of sources this pass is about; see [`place`].
     places: Range<u64>,
     parts: Vec<Part>,
@@ -125,6 +127,7 @@ impl Ranking {
             only_failing,
             seed,
             most,
+            at_once: (most / PARTS / 4).clamp(1, AT_ONCE),
             places: 0..PLACES,
             parts: (0..PARTS).map(|_| part()).collect(),
             held: 0,
@@ -145,7 +148,7 @@ impl Ranking {
         let part = usize::try_from(hash >> 48).unwrap_or(0) % PARTS;
         if let Some(part) = self.parts.get_mut(part) {
             part.waiting.push((source, sums));
-            if part.waiting.len() >= AT_ONCE {
+            if part.waiting.len() >= self.at_once {
                 let before = part.sums.len();
                 part.settle();
                 self.held += part.sums.len() - before;
