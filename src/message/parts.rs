@@ -11,7 +11,7 @@ use super::headers;
 use super::outline::{self, Inner, Node, Outline};
 use super::scan::Scanned;
 use super::sniff::{Kind, sniff};
-use super::transfer::Encoding;
+use super::transfer::{Encoding, Piecewise};
 use super::unpack::Open;
 use super::{Carrier, Options, auth, date, parameters};
 
@@ -81,6 +81,20 @@ impl<'a> Leaf<'a> {
             Self::Encoded { raw, encoding } => Some(super::transfer::decode(raw, *encoding)),
             Self::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
             Self::Stream(_) => None,
+        }
+    }
+
+    /// The leaf as something to read from the start. One of more than a MiB that is encoded is
+    /// decoded while it is read, so that it does not stand in memory twice.
+    pub fn open<R>(&self, read: impl FnOnce(&dyn Open) -> R) -> R {
+        const LARGE: usize = 1 << 20;
+
+        match self {
+            Self::Encoded { raw, encoding } if !encoding.is_identity() && raw.len() > LARGE => {
+                read(&Piecewise::new(raw, *encoding))
+            }
+            Self::Stream(file) => read(*file),
+            _ => read(&self.bytes().unwrap_or_default()),
         }
     }
 

@@ -202,7 +202,7 @@ pub(super) struct Scan<'c> {
     pub(super) by: Vec<Dimension>,
     /// The order of the answer.
     pub(super) order: &'c [Sort],
-    /// How many sources may stand in memory at once.
+    /// How many facts about sources may stand in memory at once.
     pub(super) at_once: usize,
     /// The sources that are shown, where they were found beforehand. All others are in the sums of all
     /// groups alone.
@@ -265,9 +265,8 @@ impl<'c> Scan<'c> {
 
     /// Adds one fact to the group of these keys.
     pub(super) fn add(&mut self, keys: &[Key], fact: &Fact) {
-        self.all.count_report(fact);
-        if self.chosen.is_some() {
-            self.all.sum_up(fact);
+        if self.chosen.is_none() {
+            self.all.count_report(fact);
         }
         let place = self.places.get(keys).copied().unwrap_or_else(|| {
             self.places.insert(keys.into(), self.groups.len());
@@ -279,7 +278,7 @@ impl<'c> Scan<'c> {
         }
     }
 
-    /// Adds a fact of groups that are not shown.
+    /// Adds a fact to what all groups come to, where some are chosen.
     pub(super) fn add_to_all(&mut self, fact: &Fact) {
         self.all.count_report(fact);
         self.all.sum_up(fact);

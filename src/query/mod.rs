@@ -293,11 +293,12 @@ impl Error {
 /// # Errors
 /// The question makes no sense, or the database cannot be read.
 pub fn report(conn: &Connection, request: &Request) -> Result<Answer, Error> {
-    report_within(conn, request, SOURCES_AT_ONCE)
+    report_within(conn, request, FACTS_AT_ONCE)
 }
 
-/// How many sources may stand in memory at once for an answer. More are read in several passes.
-const SOURCES_AT_ONCE: usize = 6 << 20;
+/// How many facts may stand in memory at once for an answer, of eight bytes each. Where its sources take
+/// more, they are read in several passes.
+const FACTS_AT_ONCE: usize = 16 << 20;
 
 fn report_within(conn: &Connection, request: &Request, at_once: usize) -> Result<Answer, Error> {
     // One state of the database for all statements of an answer.

@@ -13,11 +13,9 @@ use std::ops::Range;
 
 use super::Sort;
 
-/// Into how many parts the sources are divided. A part of four million sources is about as large as
-/// the cache of a core.
+/// Into how many parts the sources are divided, so that adding one up touches memory that is in a
+/// core's cache.
 const PARTS: usize = 256;
-/// Most facts of a part that are added up at once. One at a time, each would wait for memory.
-const AT_ONCE: usize = 512;
 /// Candidates, beyond those that are shown, that are held until they are thinned out.
 const SPARE: usize = 4096;
 
@@ -43,18 +41,61 @@ impl Sums {
     }
 }
 
+/// Facts that wait to be added up: eight bytes for nearly every one.
 #[derive(Default)]
 struct Part {
-    waiting: Vec<(u128, Sums)>,
-    sums: HashMap<u128, Sums, Seed>,
+    /// Address, whether they fail, and number of messages, of IPv4.
+    packed: Vec<u64>,
+    /// All others.
+    wide: Vec<(u128, Sums)>,
 }
 
+/// Of a packed fact: the messages fail. What is below is their number, what is above the address.
+const FAILING: u64 = 1 << 31;
+
 impl Part {
-    fn settle(&mut self) {
-        for (source, sums) in self.waiting.drain(..) {
-            self.sums.entry(source).or_default().add(&sums);
+    /// Says how many packed facts it takes the place of.
+    fn push(&mut self, source: u128, sums: Sums) -> usize {
+        if let Some(fact) = packed(source, sums) {
+            self.packed.push(fact);
+            1
+        } else {
+            self.wide.push((source, sums));
+            4
         }
     }
+
+    fn facts(&self) -> impl Iterator<Item = (u128, Sums)> + '_ {
+        let packed = self.packed.iter().map(|fact| unpacked(*fact));
+        packed.chain(self.wide.iter().copied())
+    }
+
+    fn clear(&mut self) {
+        self.packed.clear();
+        self.wide.clear();
+    }
+}
+
+/// The numbers of IPv4-mapped addresses begin with this.
+const MAPPED: u128 = 0xffff_0000_0000;
+
+fn packed(source: u128, sums: Sums) -> Option<u64> {
+    let address = u32::try_from(source ^ MAPPED).ok()?;
+    let messages = u64::try_from(sums.messages)
+        .ok()
+        .filter(|messages| *messages < FAILING)?;
+    let failing = match sums.failing {
+        0 => 0,
+        failing if failing == sums.messages => FAILING,
+        _ => return None,
+    };
+    Some(u64::from(address) << 32 | failing | messages)
+}
+
+fn unpacked(fact: u64) -> (u128, Sums) {
+    let messages = i64::try_from(fact & (FAILING - 1)).unwrap_or(0);
+    let failing = if fact & FAILING == 0 { 0 } else { messages };
+    (MAPPED | u128::from(fact >> 32), Sums { messages, failing })
 }
 
 /// Sources on their way to be ranked.
@@ -62,15 +103,15 @@ pub(super) struct Ranking {
     order: Vec<(By, bool)>,
     only_failing: bool,
     seed: Seed,
-    /// How many sources may stand in memory.
+    /// How many packed facts may stand in memory.
     most: usize,
-    /// How many facts of a part wait until they are added up: so few that they take less than the sources.
-    at_once: usize,
     /// Which places of sources this pass is about; see [`place`].
     places: Range<u64>,
     parts: Vec<Part>,
-    /// How many sources are in the parts.
+    /// How many packed facts the parts take the place of.
     held: usize,
+    /// Where a part is added up.
+    sums: HashMap<u128, Sums, Seed>,
     /// Candidates of the passes so far.
     first: Vec<(u128, Sums)>,
     /// One that is not among the first; nor is what comes after it.
@@ -100,8 +141,8 @@ pub(super) struct Chosen {
 
 impl Ranking {
     /// A ranking by these columns; `None` where one of them is not known before all is counted.
-    /// `only_failing`: sources without failing messages are in no answer. `most`: how many sources may
-    /// stand in memory.
+    /// `only_failing`: sources without failing messages are in no answer. `most`: how many packed facts
+    /// may stand in memory.
     pub(super) fn by(
         order: &[Sort],
         source: &str,
@@ -118,19 +159,15 @@ impl Ranking {
             Some((by, sort.descending))
         });
         let seed = Seed::random();
-        let part = || Part {
-            waiting: Vec::new(),
-            sums: HashMap::with_hasher(seed),
-        };
         Some(Self {
             order: order.collect::<Option<_>>()?,
             only_failing,
             seed,
             most,
-            at_once: (most / PARTS / 4).clamp(1, AT_ONCE),
             places: 0..PLACES,
-            parts: (0..PARTS).map(|_| part()).collect(),
+            parts: (0..PARTS).map(|_| Part::default()).collect(),
             held: 0,
+            sums: HashMap::with_hasher(seed),
             first: Vec::new(),
             bar: None,
             all: Sums::default(),
@@ -147,30 +184,48 @@ impl Ranking {
         }
         let part = usize::try_from(hash >> 48).unwrap_or(0) % PARTS;
         if let Some(part) = self.parts.get_mut(part) {
-            part.waiting.push((source, sums));
-            if part.waiting.len() >= self.at_once {
-                let before = part.sums.len();
-                part.settle();
-                self.held += part.sums.len() - before;
-                if self.held > self.most {
-                    self.halve();
-                }
+            self.held += part.push(source, sums);
+            if self.held > self.most {
+                self.make_room();
             }
         }
     }
 
-    /// Leaves half of the places that are left to a later pass.
-    fn halve(&mut self) {
-        while self.held > self.most && self.places.end - self.places.start > 1 {
-            self.places.end = self.places.start + (self.places.end - self.places.start) / 2;
+    /// Makes one fact, or two, of all facts of a source. Where that is not enough, it leaves half of the
+    /// places that are left to a later pass.
+    fn make_room(&mut self) {
+        loop {
             let (seed, places) = (self.seed, self.places.clone());
-            let is_due = |source: u128| places.contains(&place(seed.hash(source)));
             self.held = 0;
             for part in &mut self.parts {
-                part.waiting.retain(|(source, _)| is_due(*source));
-                part.sums.retain(|source, _| is_due(*source));
-                self.held += part.sums.len();
+                add_up(part, &mut self.sums);
+                part.clear();
+                for (source, sums) in self.sums.drain() {
+                    if !places.contains(&place(seed.hash(source))) {
+                        continue;
+                    }
+                    let failing = sums.failing;
+                    let passing = sums.messages.saturating_sub(failing);
+                    if passing > 0 || failing == 0 {
+                        let sums = Sums {
+                            messages: passing,
+                            failing: 0,
+                        };
+                        self.held += part.push(source, sums);
+                    }
+                    if failing > 0 {
+                        let sums = Sums {
+                            messages: failing,
+                            failing,
+                        };
+                        self.held += part.push(source, sums);
+                    }
+                }
             }
+            if self.held <= self.most / 2 || self.places.end - self.places.start < 2 {
+                break;
+            }
+            self.places.end = self.places.start + (self.places.end - self.places.start) / 2;
         }
     }
 
@@ -181,6 +236,7 @@ impl Ranking {
             order,
             only_failing,
             parts,
+            sums: added_up,
             first,
             bar,
             all,
@@ -188,8 +244,9 @@ impl Ranking {
             ..
         } = self;
         for part in parts {
-            part.settle();
-            for (source, sums) in part.sums.drain() {
+            add_up(part, added_up);
+            part.clear();
+            for (source, sums) in added_up.drain() {
                 if *only_failing && sums.failing == 0 {
                     continue;
                 }
@@ -237,6 +294,12 @@ impl Ranking {
             sieve,
             all,
         }
+    }
+}
+
+fn add_up(part: &Part, sums: &mut HashMap<u128, Sums, Seed>) {
+    for (source, fact) in part.facts() {
+        sums.entry(source).or_default().add(&fact);
     }
 }
 

@@ -10,7 +10,7 @@ use rusqlite::{Row, params_from_iter};
 use super::condition::{Test, Where, refuse, strings_of};
 use super::group::{Fact, Key, Measure, Scan, Spec, What, network, slots, spec, time_key};
 use super::names::Source;
-use super::rank::{Ranking, Sums};
+use super::rank::{Chosen, Ranking, Sums};
 use super::{Dimension, Error, Filter, Kind, Request, words};
 use crate::report::aggregate::pack::{Packed, Texts, Verdict, unpack};
 
@@ -395,21 +395,24 @@ impl<'r> Ask<'r> {
         let of_failing = self.request.kind == Kind::Failures;
         let by = scan.by.clone();
         let dimension = by.first().copied().unwrap_or(Dimension::Ip);
+        // Without a condition on records, what all of a report come to is known.
+        let is_told = self.request.filter.net.is_none() && self.domains.is_none();
+        if is_told {
+            self.totals(scan, |scan, _, fact, _| scan.add_to_all(fact))?;
+        }
         let mut rest = Rest::default();
         self.records(scan, |scan, report, record, texts| {
             let Some(record) = record else { return };
-            rest.turn_to(scan, report, of_failing);
             let count = signed(record.count);
             let source = source_of(dimension, record.source_ip);
-            if scan
-                .chosen
-                .as_ref()
-                .is_some_and(|chosen| chosen.has(source))
-            {
+            let is_shown = |chosen: &Chosen| chosen.has(source);
+            if scan.chosen.as_ref().is_some_and(is_shown) {
                 let fact = fact(report, record.verdict, count, of_failing);
                 let disposition = record.verdict.disposition;
                 add(scan, &by, report, &fact, disposition, Some((record, texts)));
-            } else {
+            }
+            if !is_told {
+                rest.turn_to(scan, report, of_failing);
                 rest.add(record.verdict, count);
             }
         })?;
@@ -420,9 +423,31 @@ impl<'r> Ask<'r> {
         }
         Ok(())
     }
+
+    /// Reads what the records of a report come to, and hands it on as facts with their dispositions.
+    fn totals(
+        &self,
+        scan: &mut Scan<'_>,
+        mut each: impl FnMut(&mut Scan<'_>, Report, &Fact, Option<u8>),
+    ) -> Result<(), Error> {
+        let of_failing = self.request.kind == Kind::Failures;
+        let totals = "record_total x ON x.report = r.id";
+        let columns = "x.messages, x.disposition, x.dkim, x.spf";
+        self.read(scan, totals, columns, |scan, report, row| {
+            let count = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
+            let verdict = Verdict {
+                disposition: row.get(6)?,
+                dkim: row.get(7)?,
+                spf: row.get(8)?,
+            };
+            let fact = fact(report, verdict, count, of_failing);
+            each(scan, report, &fact, verdict.disposition);
+            Ok(())
+        })
+    }
 }
 
-/// Messages of one report from sources that are not shown, by their verdicts.
+/// Messages of one report, by their verdicts.
 #[derive(Default)]
 struct Rest {
     report: Option<Report>,
@@ -459,18 +484,8 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
     let by = scan.by.clone();
     let of_failing = request.kind == Kind::Failures;
     if ask.is_of_reports(&by) {
-        let totals = "record_total x ON x.report = r.id";
-        let columns = "x.messages, x.disposition, x.dkim, x.spf";
-        return ask.read(scan, totals, columns, |scan, report, row| {
-            let count = row.get::<_, Option<i64>>(5)?.unwrap_or_default();
-            let verdict = Verdict {
-                disposition: row.get(6)?,
-                dkim: row.get(7)?,
-                spf: row.get(8)?,
-            };
-            let fact = fact(report, verdict, count, of_failing);
-            add(scan, &by, report, &fact, verdict.disposition, None);
-            Ok(())
+        return ask.totals(scan, |scan, report, fact, disposition| {
+            add(scan, &by, report, fact, disposition, None);
         });
     }
     ask.rank(scan)?;

@@ -6,8 +6,8 @@ use super::{Answer, Error, Filter, Kind, Request, report_within};
 
 /// How many rows of each.
 const ROWS: u64 = 5;
-/// How many sources may stand in memory: an import takes no more of it for having been large.
-const AT_ONCE: usize = 160_000;
+/// How many facts may stand in memory: an import takes no more of it for having been large.
+const AT_ONCE: usize = 1 << 20;
 
 /// What is new.
 #[derive(Debug, Clone, PartialEq)]

@@ -37,19 +37,14 @@ impl Walker<'_> {
     pub(super) fn documents(&mut self, part: &Part<'_>, leaf: &Leaf<'_>, at: At<'_>) {
         let path = at.path(part);
         let mut claim = claim::of(part);
-        let bytes = leaf.bytes();
-        let memory = bytes.as_deref().unwrap_or_default();
-        let open: &dyn Open = match leaf {
-            Leaf::Stream(file) => *file,
-            _ => &memory,
-        };
-        let mut opened = self.open(open, open, path.as_deref());
+        let mut opened = leaf.open(|leaf| self.open(leaf, leaf, path.as_deref()));
         let is_text = part.media_type.is_empty() || part.media_type.starts_with("text/");
         if !opened.found && opened.plain && is_text && path.is_some() {
-            if let Some(decoded) = base64_only(memory) {
-                opened = self.open(&decoded, open, path.as_deref());
+            let text = leaf.bytes().unwrap_or_default();
+            if let Some(decoded) = base64_only(&text) {
+                opened = leaf.open(|leaf| self.open(&decoded, leaf, path.as_deref()));
             } else {
-                opened.found = self.notice(memory, path.as_deref(), at);
+                opened.found = self.notice(&text, path.as_deref(), at);
             }
         }
         claim = claim.or(opened.claim);
