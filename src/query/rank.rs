@@ -31,6 +31,7 @@ enum By {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sums {
     pub(super) messages: i64,
+    /// Of the messages.
     pub(super) failing: i64,
 }
 
@@ -440,6 +441,7 @@ mod tests {
             let mut naive: HashMap<IpAddr, (i64, i64)> = HashMap::new();
             let mut sent = Vec::new();
             for (host, is_v6, messages, failing) in facts {
+                let failing = failing.min(messages);
                 let ip: IpAddr = if is_v6 {
                     Ipv6Addr::from([0, 0, 0, 0, 0, 0, 0, host.into()]).into()
                 } else {
