@@ -104,7 +104,7 @@ pub(super) struct Ranking {
     order: Vec<(By, bool)>,
     only_failing: bool,
     seed: Seed,
-    /// How many packed facts may stand in memory.
+    /// How many packed facts may stand in memory: many times the eight that a source may take.
     most: usize,
     /// Which places of sources this pass is about; see [`place`].
     places: Range<u64>,
@@ -434,7 +434,7 @@ mod tests {
             most in 0..20_usize,
             only_failing in proptest::bool::ANY,
             descending in proptest::bool::ANY,
-            at_once in 8..50_usize,
+            at_once in 64..500_usize,
         ) {
             let order = order(&[("failing", descending), ("messages", true), ("ip", false)]);
             let mut ranking = Ranking::by(&order, "ip", only_failing, at_once).unwrap();
