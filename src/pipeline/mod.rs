@@ -16,6 +16,7 @@ mod parse;
 mod pass;
 mod poll;
 mod probe;
+mod reading;
 mod retry;
 mod service;
 mod survey;

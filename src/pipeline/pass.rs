@@ -10,8 +10,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 
-use super::ingest::{Ingest, Job, Notice, store_all};
+use super::ingest::{Ingest, Notice, store_all};
 use super::probe::{Probe, SUSPECT, Verdict};
+use super::reading::Job;
 use super::{Counts, Error};
 use crate::net::{self, Stop};
 use crate::source::imap::{self, Account, Action, After, Client, Fetched, Mail, batches};

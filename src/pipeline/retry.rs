@@ -1,8 +1,9 @@
 //! The quarantine, read again.
 
 use super::Counts;
-use super::ingest::{Ingest, Job, Notice, store_all};
+use super::ingest::{Ingest, Notice, store_all};
 use super::probe::{Probe, Verdict};
+use super::reading::Job;
 use crate::net::Stop;
 use crate::source::{Body, FileRange, RawMessage};
 use crate::store::{Error, Store};
