@@ -351,7 +351,10 @@ impl Store {
     }
 
     /// Runs this in a transaction of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.begin()?;
         match work(self).and_then(|value| self.commit().map(|()| value)) {
             Ok(value) => Ok(value),
