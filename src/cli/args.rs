@@ -119,6 +119,24 @@ Examples:
 Example:
   postwatch run --config /etc/postwatch/postwatch.toml")]
     Run,
+    /// Read a mail server's log for refusals with a block, reputation or policy code
+    ///
+    /// Understands Postfix, Exim, syslog and journal lines (journalctl -o short, short-iso, cat, json)
+    /// of any other server that logs the replies it gets; plain or .gz. A log is read from where it
+    /// was left, also after it was rotated, copied or packed, and no line counts twice. The logs of
+    /// [[log]] in the configuration are read by `poll` and `run`.
+    ///
+    /// `-` reads standard input, of which it is not known what was read before: there a refusal is left
+    /// out where the same line is among the last 100,000 that were counted. Stamps without a zone are in
+    /// that of this host, those without a year in the last one that fits the file.
+    ///
+    /// Prints what is new, grouped by code, and exits with 1 where something is.
+    #[command(after_help = "\
+Examples:
+  postwatch scan-log /var/log/mail.log
+  postwatch scan-log /var/log/exim4/mainlog /var/log/exim4/mainlog.1
+  journalctl -u postfix@- --since yesterday | postwatch scan-log -")]
+    ScanLog(ScanLog),
     /// Check the configuration
     #[command(
         subcommand,
@@ -187,6 +205,9 @@ Example:
     Man,
 }
 
+/// What is wrong where `-` stands beside a path.
+const ALONE: &str = "`-` stands alone: read standard input or paths, not both";
+
 /// Where messages are read from.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct Inputs {
@@ -222,9 +243,7 @@ impl Inputs {
     fn check(&self) -> Result<(), &'static str> {
         let dash = self.paths.iter().any(|path| path == Path::new("-"));
         match (dash, self.mbox) {
-            (true, _) if self.paths.len() > 1 => {
-                Err("`-` stands alone: read standard input or paths, not both")
-            }
+            (true, _) if self.paths.len() > 1 => Err(ALONE),
             (false, true) => Err("--mbox is for standard input (`-`); files need no flag"),
             _ => Ok(()),
         }
@@ -268,6 +287,19 @@ pub(crate) enum PollFormat {
     Table,
     /// The counts and the findings, one object on one line
     Json,
+}
+
+/// `scan-log`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ScanLog {
+    /// The logs, in the order in which they were written; or `-`: standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
 }
 
 /// `config`.
@@ -634,6 +666,11 @@ impl Cli {
         let checked = match &cli.command {
             Command::Ingest(Ingest { inputs, .. }) | Command::Parse(Parse { inputs, .. }) => {
                 inputs.check()
+            }
+            Command::ScanLog(ScanLog { paths, .. })
+                if paths.len() > 1 && paths.iter().any(|path| path == Path::new("-")) =>
+            {
+                Err(ALONE)
             }
             _ => Ok(()),
         };

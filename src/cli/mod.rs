@@ -20,6 +20,7 @@ mod poll;
 mod quarantine;
 mod report;
 mod run;
+mod scan_log;
 mod summary;
 
 use std::ffi::OsString;
@@ -81,6 +82,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
+        Command::ScanLog(args) => return scan_log::run(args, global, out),
         Command::Config(args::Config::Check) => return check::run(global, out),
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),

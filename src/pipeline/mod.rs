@@ -3,7 +3,7 @@
 //! `fan` spreads messages over threads and brings the results back in order; `ingest` stores them,
 //! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Of mailboxes,
 //! `pass` is one pass over one folder, `poll` one over all, `service` watches them, `survey` looks without a change, `probe` tries a
-//! message in a process of its own, `credentials` has what proves who logs in. Nothing here parses a report or prints.
+//! message in a process of its own, `credentials` has what proves who logs in. `scan` reads mail servers' logs. Nothing here parses a report or prints.
 
 mod accounts;
 mod counts;
@@ -17,6 +17,7 @@ mod pass;
 mod poll;
 mod probe;
 mod retry;
+mod scan;
 mod service;
 mod survey;
 
@@ -30,6 +31,7 @@ pub use pass::{Event, Trouble};
 pub use poll::{Polled, Reader};
 pub use probe::Probe;
 pub use retry::retry;
+pub use scan::{LogTrouble, News, Scan, Scanned};
 pub use service::Report;
 pub use survey::{Contents, Folder, Planned, Survey, survey};
 
