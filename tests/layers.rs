@@ -37,7 +37,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // For the types of the values.
     ("config", &["message", "source", "net"]),
     ("message", &[]),
-    ("codes", &[]),
+    // For the organizational domain of a host.
+    ("codes", &["message"]),
     ("net", &[]),
     ("clock", &[]),
 ];

@@ -1,0 +1,3 @@
+use super::entry::Entry;
+
+pub(super) const ENTRIES: &[Entry] = &[];
