@@ -349,18 +349,6 @@ impl Store {
             Ok(())
         })
     }
-
-    /// Runs this in a transaction of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        self.begin()?;
-        match work(self).and_then(|value| self.commit().map(|()| value)) {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                self.rollback();
-                Err(error)
-            }
-        }
-    }
 }
 
 /// What the user was told of.
