@@ -387,6 +387,7 @@ CREATE TABLE bounce_recipient (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
 
+<<<<<<< HEAD
 -- ---------------------------------------------------------------- alerts
 
 -- What the rules look at: small sums of reports, each taken in once, up to the row of `report` that `told`
@@ -495,6 +496,63 @@ CREATE TABLE delivery (
     PRIMARY KEY (notice, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_due ON delivery (retry_at, notice) WHERE sent IS NULL;
+=======
+-- ---------------------------------------------------------------- refusals
+-- What receivers answered when they did not take our mail, from mail servers' logs and from asking.
+
+-- A reply, a day: what changes in it from message to message (ids, times) makes no row of its own.
+CREATE TABLE refusal (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never another one's: `told` names the last
+    key         BLOB NOT NULL UNIQUE,   -- SHA-256, 16 bytes, of all that makes a row of its own
+    day         INTEGER NOT NULL,       -- days since 1970-01-01, UTC
+    server      TEXT NOT NULL,          -- our host that wrote the log, or asked
+    source_ip   BLOB,                   -- our address, where the reply or the line names it
+    rcpt_domain TEXT,
+    remote_host TEXT,                   -- that said it
+    provider    TEXT NOT NULL,          -- who runs it; `accepted` names it alike
+    via         INTEGER NOT NULL,       -- 0 log, 1 probe
+    is_deferred INTEGER NOT NULL,       -- 1: the mail was to be tried again
+    status      TEXT,
+    code        TEXT NOT NULL,
+    text        TEXT NOT NULL,          -- the first reply, word for word
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    count       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refusal_day ON refusal (day);
+
+-- When a receiver last took our mail.
+CREATE TABLE accepted (
+    server    TEXT NOT NULL,
+    source_ip BLOB NOT NULL,            -- x'' where it is not known
+    provider  TEXT NOT NULL,
+    via       INTEGER NOT NULL,         -- as in `refusal`
+    last      INTEGER NOT NULL,
+    PRIMARY KEY (provider, server, source_ip, via)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accepted_last ON accepted (last);
+
+-- How far a log is read. A file is known by its first bytes, whatever its name: it is renamed, copied
+-- and compressed while it is read.
+CREATE TABLE log_file (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,     -- a greater one is later
+    path     TEXT NOT NULL,             -- under which it was read first
+    device   INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    head     BLOB NOT NULL,             -- SHA-256 of its first bytes, unpacked
+    length   INTEGER NOT NULL,          -- so many of them
+    position INTEGER NOT NULL,          -- up to here it is read, in bytes of the text, unpacked
+    seen_at  INTEGER NOT NULL           -- when it was last looked at
+) STRICT;
+CREATE INDEX log_file_path ON log_file (path, seen_at);
+
+-- The lines that were counted last, so that standard input that holds them again counts none twice.
+CREATE TABLE log_line (
+    id     INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,        -- SHA-256, 16 bytes
+    count  INTEGER NOT NULL             -- how often the same line stood in one log
+) STRICT;
+>>>>>>> w-log
 
 -- ---------------------------------------------------------------- views
 -- Names are those of the JSON that `parse` prints; addresses, times and enumerations as text.
@@ -875,6 +933,7 @@ JOIN message m ON m.id = r.message;
 CREATE VIEW v_bounces AS
 SELECT * FROM v_bounces_all WHERE counted = 1 AND "foreign" = 0;
 
+<<<<<<< HEAD
 -- Alerts.
 CREATE VIEW v_alerts AS
 SELECT
@@ -893,3 +952,68 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', acknowledged, 'unixepoch') AS acknowledged,
     note
 FROM alert;
+=======
+-- Addresses as in `record_source`.
+CREATE VIEW refusal_source AS
+SELECT *,
+        CASE length(source_ip)
+            WHEN 4 THEN
+                (instr('123456789abcdef', substr(hex, 1, 1)) * 16 + instr('123456789abcdef', substr(hex, 2, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 3, 1)) * 16 + instr('123456789abcdef', substr(hex, 4, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 5, 1)) * 16 + instr('123456789abcdef', substr(hex, 6, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 7, 1)) * 16 + instr('123456789abcdef', substr(hex, 8, 1)))
+            WHEN 16 THEN CASE
+                WHEN instr(groups, ':0:0:0:0:0:0:0:0:') THEN '::'
+                WHEN instr(groups, ':0:0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:0:') + 15), ':')
+                WHEN instr(groups, ':0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:') + 13), ':')
+                WHEN instr(groups, ':0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:') + 11), ':')
+                WHEN instr(groups, ':0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:') + 9), ':')
+                WHEN instr(groups, ':0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:') + 7), ':')
+                WHEN instr(groups, ':0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:') + 5), ':')
+                ELSE trim(groups, ':')
+            END
+        END AS source_text
+FROM (
+    SELECT *,
+            ':' || ltrim(substr(hex, 1, 3), '0') || substr(hex, 4, 1)
+            || ':' || ltrim(substr(hex, 5, 3), '0') || substr(hex, 8, 1)
+            || ':' || ltrim(substr(hex, 9, 3), '0') || substr(hex, 12, 1)
+            || ':' || ltrim(substr(hex, 13, 3), '0') || substr(hex, 16, 1)
+            || ':' || ltrim(substr(hex, 17, 3), '0') || substr(hex, 20, 1)
+            || ':' || ltrim(substr(hex, 21, 3), '0') || substr(hex, 24, 1)
+            || ':' || ltrim(substr(hex, 25, 3), '0') || substr(hex, 28, 1)
+            || ':' || ltrim(substr(hex, 29, 3), '0') || substr(hex, 32, 1) || ':' AS groups
+    FROM (SELECT *, lower(hex(source_ip)) AS hex FROM refusal)
+);
+
+CREATE VIEW v_refusals AS
+SELECT
+    id AS refusal,
+    strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS day,
+    server,
+    source_text AS source_ip,
+    rcpt_domain,
+    remote_host,
+    provider,
+    CASE via WHEN 0 THEN 'log' WHEN 1 THEN 'probe' END AS via,
+    is_deferred AS deferred,
+    status,
+    code,
+    text,
+    strftime('%Y-%m-%dT%H:%M:%SZ', first, 'unixepoch') AS first,
+    strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch') AS last,
+    count
+FROM refusal_source;
+>>>>>>> w-log

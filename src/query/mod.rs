@@ -1,7 +1,8 @@
 //! Questions to the database, and plain rows for answers.
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
-//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at. All of them are handed a connection that cannot
+//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at,
+//! [`blocks()`] who refuses us. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -9,6 +10,7 @@
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
 mod answer;
+mod blocks;
 mod bounces;
 mod condition;
 mod export;
@@ -32,6 +34,7 @@ use rusqlite::Connection;
 
 pub use crate::message::net::Net;
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
+pub use blocks::{Block, Evidence, Ours, Standing, blocks};
 pub use export::{Export, Rows, export};
 pub use findings::{Finding, FindingKind, Findings, findings};
 pub use summary::{Summary, last_report_id, summary};

@@ -349,6 +349,24 @@ impl Store {
             Ok(())
         })
     }
+<<<<<<< HEAD
+=======
+
+    /// Runs this in a transaction of its own.
+    pub(super) fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.begin()?;
+        match work(self).and_then(|value| self.commit().map(|()| value)) {
+            Ok(value) => Ok(value),
+            Err(error) => {
+                self.rollback();
+                Err(error)
+            }
+        }
+    }
+>>>>>>> w-log
 }
 
 /// What the user was told of.
