@@ -349,8 +349,6 @@ impl Store {
             Ok(())
         })
     }
-<<<<<<< HEAD
-=======
 
     /// Runs this in a transaction of its own.
     pub(super) fn within<T>(
@@ -366,7 +364,6 @@ impl Store {
             }
         }
     }
->>>>>>> w-log
 }
 
 /// What the user was told of.

@@ -188,18 +188,6 @@ impl Store {
         Ok(next)
     }
 
-    /// Runs this in a transaction of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
-        self.begin()?;
-        match work(self).and_then(|value| self.commit().map(|()| value)) {
-            Ok(value) => Ok(value),
-            Err(error) => {
-                self.rollback();
-                Err(error)
-            }
-        }
-    }
-
     /// The address of a recipient as it is stored.
     fn recipient<'t>(&self, address: &'t str) -> Cow<'t, str> {
         match &self.settings.recipients_key {
