@@ -387,7 +387,6 @@ CREATE TABLE bounce_recipient (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
 
-<<<<<<< HEAD
 -- ---------------------------------------------------------------- alerts
 
 -- What the rules look at: small sums of reports, each taken in once, up to the row of `report` that `told`
@@ -496,7 +495,7 @@ CREATE TABLE delivery (
     PRIMARY KEY (notice, target)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX delivery_due ON delivery (retry_at, notice) WHERE sent IS NULL;
-=======
+
 -- ---------------------------------------------------------------- refusals
 -- What receivers answered when they did not take our mail, from mail servers' logs and from asking.
 
@@ -552,7 +551,6 @@ CREATE TABLE log_line (
     digest BLOB NOT NULL UNIQUE,        -- SHA-256, 16 bytes
     count  INTEGER NOT NULL             -- how often the same line stood in one log
 ) STRICT;
->>>>>>> w-log
 
 -- ---------------------------------------------------------------- views
 -- Names are those of the JSON that `parse` prints; addresses, times and enumerations as text.
@@ -933,7 +931,6 @@ JOIN message m ON m.id = r.message;
 CREATE VIEW v_bounces AS
 SELECT * FROM v_bounces_all WHERE counted = 1 AND "foreign" = 0;
 
-<<<<<<< HEAD
 -- Alerts.
 CREATE VIEW v_alerts AS
 SELECT
@@ -952,7 +949,7 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', acknowledged, 'unixepoch') AS acknowledged,
     note
 FROM alert;
-=======
+
 -- Addresses as in `record_source`.
 CREATE VIEW refusal_source AS
 SELECT *,
@@ -1016,4 +1013,3 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch') AS last,
     count
 FROM refusal_source;
->>>>>>> w-log
