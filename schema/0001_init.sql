@@ -399,9 +399,10 @@ CREATE TABLE complaint_day (
     day      INTEGER NOT NULL,
     n        INTEGER NOT NULL,
     proven   INTEGER NOT NULL,          -- of them, by mail that is authenticated
+    last     INTEGER NOT NULL,          -- the report of the last one
     PRIMARY KEY (net, day)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX complaint_day_n ON complaint_day (day, n);
+CREATE INDEX complaint_day_n ON complaint_day (day, n DESC);
 
 -- Networks (/24 or /48) that mail with a passing, aligned DKIM signature came from.
 CREATE TABLE passing_source (

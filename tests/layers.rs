@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("monitor", &["message", "report", "codes", "query", "net"]),
-    ("alert", &["query", "codes", "net"]),
+    // `message` for making a stranger's text inert.
+    ("alert", &["query", "codes", "net", "message"]),
     ("output", &["query", "report", "message", "codes"]),
     ("store", &["report", "message", "codes"]),
     ("query", &["report", "message", "codes"]),

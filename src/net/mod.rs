@@ -1,10 +1,12 @@
-//! Clients of the network: TCP and TLS, HTTP, SMTP, the token endpoints of OAuth 2.0.
+//! Clients of the network: TCP and TLS, HTTP, SMTP, the token endpoints of OAuth 2.0; and other
+//! programs, which are talked to like them.
 //!
 //! Everything blocks, has a time-out and a cap on what the other side may send, and can be told to
 //! stop. Nothing here reads mail, and nothing knows the configuration or the store.
 
 pub mod http;
 pub mod oauth;
+pub mod program;
 pub mod smtp;
 mod stop;
 mod stream;

@@ -167,7 +167,11 @@ impl<'c> Learner<'c> {
             "INSERT INTO complaint_day (net, day, n, proven) VALUES (?1, ?2, 1, ?3)
              ON CONFLICT (net, day) DO UPDATE SET n = n + 1, proven = proven + excluded.proven",
         )?;
-        add.execute(params![net, report.stored_at.div_euclid(DAY), report.proven])?;
+        add.execute(params![
+            net,
+            report.stored_at.div_euclid(DAY),
+            report.proven
+        ])?;
         Ok(())
     }
 
