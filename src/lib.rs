@@ -32,6 +32,8 @@ pub mod clock;
 #[doc(hidden)]
 pub mod config;
 #[doc(hidden)]
+pub mod monitor;
+#[doc(hidden)]
 pub mod net;
 #[doc(hidden)]
 pub mod output;

@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["net", "message"]),
     ("report", &["message", "codes"]),
     // For the types of the values.
-    ("config", &["message", "source", "net"]),
+    ("config", &["message", "source", "net", "alert", "monitor"]),
     ("message", &[]),
     // For the organizational domain of a host.
     ("codes", &["message"]),

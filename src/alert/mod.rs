@@ -17,10 +17,12 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::TimeDelta;
 
-use crate::query::Alert;
+use crate::query::{Alert, Finding, FindingKind};
 pub use deliver::{Channel, Hand, Host, deliver, prove};
 pub use notice::{Told, compose, trial};
-pub use rules::conditions;
+pub use rules::{Caps, conditions};
+
+use rules::group_of;
 
 /// Most open alerts of one rule. What is beyond them is counted in one more.
 pub const MOST: usize = 200;
@@ -78,6 +80,7 @@ impl Rule {
 
 /// Which rules there are, and from which on they hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a rule that is on")]
 pub struct Settings {
     /// Refusals.
     pub refusals: bool,
@@ -215,6 +218,28 @@ pub fn changes(conditions: Vec<Condition>, open: &[Alert], settings: &Settings) 
         changes.push(Change::End { id: alert.id, tell });
     }
     changes
+}
+
+/// Whether who was told of an alert need not be told of a finding: they are about the same.
+pub fn covers(rule: &str, about: &str, finding: &Finding) -> bool {
+    let of = finding.about.as_deref();
+    match finding.kind {
+        FindingKind::Complaint => {
+            let net = of.and_then(|ip| ip.parse().ok());
+            let group = net.map(|ip| group_of(ip, 64).to_string());
+            let group = group.unwrap_or_else(|| rules::UNNAMED.to_owned());
+            rule == Rule::Complaints.as_str() && (about == group || about == MORE)
+        }
+        FindingKind::Refusal => {
+            let code = about.rsplit(' ').next();
+            rule == Rule::Refusal.as_str() && (code == of || about == MORE)
+        }
+        FindingKind::Conflict => rule == Rule::Conflict.as_str(),
+        FindingKind::Waiting => {
+            rule == Rule::Limit.as_str() && of.is_some_and(|why| why.contains(about))
+        }
+        FindingKind::Quarantined | FindingKind::Oversized => false,
+    }
 }
 
 /// Those of a rule that have no place any more.

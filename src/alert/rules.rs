@@ -20,6 +20,9 @@ const FEW: u64 = 5;
 /// The share of a limit at which it counts as reached: what would go beyond it is not stored.
 const FULL: u64 = 95;
 
+/// What complaints are about whose source is not named.
+pub(super) const UNNAMED: &str = "no address named";
+
 /// Limits of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Caps {
@@ -92,7 +95,7 @@ fn complaints(all: &[Complaints], settings: &Settings, now: DateTime<Utc>) -> Ve
     for day in all.iter().filter(|day| many(day)) {
         let about = match day.net {
             Some(net) => net.to_string(),
-            None => "no address named".to_owned(),
+            None => UNNAMED.to_owned(),
         };
         groups.entry(about).or_default().push(day);
     }

@@ -4,8 +4,8 @@
 //! below, what it shows by `output`.
 
 mod args;
-mod check;
 mod completions;
+mod config_check;
 mod database;
 mod db;
 mod export;
@@ -81,7 +81,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
-        Command::Config(args::Config::Check) => return check::run(global, out),
+        Command::Config(args::Config::Check) => return config_check::run(global, out),
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),

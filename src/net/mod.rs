@@ -22,6 +22,14 @@ pub use stop::Stop;
 pub use stream::Stream;
 pub use tls::random;
 
+/// The name of this machine, lower case, where it is one that others could look up.
+pub fn hostname() -> Option<String> {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_str().ok()?.trim_end_matches('.');
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (name.contains('.') && name.bytes().all(good)).then(|| name.to_ascii_lowercase())
+}
+
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Security {
