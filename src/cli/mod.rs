@@ -8,11 +8,13 @@ mod completions;
 mod config_check;
 mod database;
 mod db;
+mod explain;
 mod export;
 mod failure;
 mod imap;
 mod ingest;
 mod init;
+mod input;
 mod mailboxes;
 mod man;
 mod parse;
@@ -85,6 +87,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
+        Command::Explain(args) => return explain::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),
         Command::Db(args) => return db::run(args, global, out),
     }
