@@ -109,7 +109,7 @@ CREATE TABLE pending (
 
 -- Up to which row of a table the user was told of what is new.
 CREATE TABLE told (
-    what TEXT PRIMARY KEY,              -- report, quarantine
+    what TEXT PRIMARY KEY,              -- report, quarantine; alerts: what the rules have looked at
     id   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
@@ -386,6 +386,116 @@ CREATE TABLE bounce_recipient (
     PRIMARY KEY (report, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
+
+-- ---------------------------------------------------------------- alerts
+
+-- What the rules look at: small sums of reports, each taken in once, up to the row of `report` that `told`
+-- names as `alerts`. Reports that are foreign, that do not count, or whose mail failed authentication are in
+-- none of it. `unproven` says that nothing authenticated was among them.
+
+-- Complaints a day (of their arrival here, in days since 1970-01-01) about a network: /24 or /64.
+CREATE TABLE complaint_day (
+    net      BLOB NOT NULL,             -- its first address; empty where the source is not named
+    day      INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
+    proven   INTEGER NOT NULL,          -- of them, by mail that is authenticated
+    last     INTEGER NOT NULL,          -- the report of the last one
+    PRIMARY KEY (net, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX complaint_day_n ON complaint_day (day, n DESC);
+
+-- Networks (/24 or /48) that mail with a passing, aligned DKIM signature came from.
+CREATE TABLE passing_source (
+    domain   TEXT NOT NULL,             -- that signed
+    selector TEXT NOT NULL,
+    net      BLOB NOT NULL,
+    ip       BLOB NOT NULL,             -- the first address that was seen
+    first    INTEGER NOT NULL,          -- begin of the first report
+    reporter INTEGER NOT NULL,          -- of it; one that is gone has no name
+    unproven INTEGER NOT NULL,
+    noticed  INTEGER,                   -- when it was new to a domain that had been known for long
+    PRIMARY KEY (domain, selector, net)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passing_source_noticed ON passing_source (noticed) WHERE noticed IS NOT NULL;
+
+-- How the mail of own addresses fares: begin of the last report in which more messages passed than failed, and
+-- of the last in which it was the other way round.
+CREATE TABLE own_result (
+    ip        BLOB NOT NULL,
+    domain    TEXT NOT NULL,            -- the policy domain
+    mechanism INTEGER NOT NULL,         -- 0 DKIM, 1 SPF; as evaluated, aligned
+    passed    INTEGER,
+    failed    INTEGER,
+    messages  INTEGER NOT NULL,         -- that failed in the last such report
+    reporter  INTEGER,
+    unproven  INTEGER NOT NULL,
+    PRIMARY KEY (ip, domain, mechanism)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX own_result_failing ON own_result (failed) WHERE failed >= passed + 86400;
+
+-- Who sends reports how regularly, in days since 1970-01-01 of what they are about.
+CREATE TABLE feed (
+    kind     INTEGER NOT NULL,          -- as in report: 1 aggregate, 4 tls
+    reporter TEXT NOT NULL,             -- its name, lower case
+    days     INTEGER NOT NULL,          -- that had a report
+    last     INTEGER NOT NULL,
+    gap      INTEGER NOT NULL,          -- the longest pause, in days
+    PRIMARY KEY (kind, reporter)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feed_habit ON feed (last, kind, reporter, gap) WHERE days >= 5;
+
+-- What looks outside: mailboxes (imap:ACCOUNT), logs (log:PATH), the SMTP probe (smtp).
+CREATE TABLE monitor (
+    name   TEXT PRIMARY KEY,
+    tried  INTEGER NOT NULL,            -- when last
+    since  INTEGER,                     -- when it began to fail; NULL where all is well
+    reason TEXT                         -- why
+) STRICT, WITHOUT ROWID;
+
+-- What a person is told of: from its beginning to its end. What comes back is another row.
+CREATE TABLE alert (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule         TEXT NOT NULL,
+    about        TEXT NOT NULL,         -- the network, domain or feed: open once for each rule
+    critical     INTEGER NOT NULL,
+    unproven     INTEGER NOT NULL,
+    title        TEXT NOT NULL,
+    evidence     TEXT NOT NULL,         -- lines, as it was last seen
+    advice       TEXT NOT NULL,         -- lines
+    command      TEXT NOT NULL,         -- that shows more
+    began        INTEGER NOT NULL,
+    seen         INTEGER NOT NULL,
+    ended        INTEGER,
+    told         INTEGER,               -- when its beginning, or a reminder, was last told
+    end_told     INTEGER NOT NULL,
+    acknowledged INTEGER,
+    note         TEXT
+) STRICT;
+CREATE UNIQUE INDEX alert_open ON alert (rule, about) WHERE ended IS NULL;
+CREATE INDEX alert_untold ON alert (id) WHERE told IS NULL OR (ended IS NOT NULL AND end_told = 0);
+
+-- What is sent, and to whom. Both are committed before anything is sent.
+CREATE TABLE notice (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind     TEXT NOT NULL,             -- began, reminder, ended, digest, muted
+    identity TEXT NOT NULL UNIQUE,      -- the same however often it is sent
+    made     INTEGER NOT NULL,
+    critical INTEGER NOT NULL,
+    subject  TEXT NOT NULL,
+    body     TEXT NOT NULL,
+    alerts   TEXT NOT NULL              -- JSON: the alerts that it tells of
+) STRICT;
+CREATE INDEX notice_made ON notice (made);
+
+CREATE TABLE delivery (
+    notice   INTEGER NOT NULL REFERENCES notice (id) ON DELETE CASCADE,
+    target   TEXT NOT NULL,             -- the name of a [[notify]]; '-' is standard output
+    tries    INTEGER NOT NULL,
+    retry_at INTEGER NOT NULL,
+    sent     INTEGER,
+    PRIMARY KEY (notice, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_due ON delivery (retry_at, notice) WHERE sent IS NULL;
 
 -- ---------------------------------------------------------------- refusals
 -- What receivers answered when they did not take our mail, from mail servers' logs and from asking.
@@ -821,6 +931,25 @@ JOIN message m ON m.id = r.message;
 
 CREATE VIEW v_bounces AS
 SELECT * FROM v_bounces_all WHERE counted = 1 AND "foreign" = 0;
+
+-- Alerts.
+CREATE VIEW v_alerts AS
+SELECT
+    id,
+    rule,
+    about,
+    CASE critical WHEN 1 THEN 'critical' ELSE 'warning' END AS level,
+    unproven,
+    strftime('%Y-%m-%dT%H:%M:%SZ', began, 'unixepoch') AS began,
+    strftime('%Y-%m-%dT%H:%M:%SZ', seen, 'unixepoch') AS seen,
+    strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch') AS ended,
+    title,
+    evidence,
+    advice,
+    command,
+    strftime('%Y-%m-%dT%H:%M:%SZ', acknowledged, 'unixepoch') AS acknowledged,
+    note
+FROM alert;
 
 -- Addresses as in `record_source`.
 CREATE VIEW refusal_source AS

@@ -24,6 +24,8 @@ pub mod message;
 pub mod report;
 
 #[doc(hidden)]
+pub mod alert;
+#[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
 pub mod clock;

@@ -166,6 +166,19 @@ Examples:
   postwatch export records --since 2026-01-01 --until 2026-01-31 --output january.csv
   postwatch export complaints --format json | jq .source_ip")]
     Export(Export),
+    /// Say what the reply of a mail server means, whether waiting helps, and what to do next
+    ///
+    /// TEXT is a whole reply, a line of a log, the diagnostic of a bounce, or a code alone (S3140,
+    /// 5.7.515); `-` reads standard input: replies, lines of a log, or a bounce message. A code that is
+    /// not in the catalogue is shown as unknown. Needs neither a configuration nor a database.
+    ///
+    /// Exits with 0 where something in the text is known, with 1 where nothing is.
+    #[command(after_help = "\
+Examples:
+  postwatch explain S3140
+  postwatch explain \"550 5.7.606 Access denied, banned sending IP [192.0.2.7] (AS16012609)\"
+  grep status=bounced /var/log/mail.log | postwatch explain -")]
+    Explain(Explain),
     /// What could not be read, in whole or in part, kept whole
     #[command(
         subcommand,
@@ -415,6 +428,18 @@ pub(crate) struct Export {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filters: Filters,
+}
+
+/// `explain`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Explain {
+    /// What was said; `-`: standard input, at most 1 MiB of it
+    pub(crate) text: String,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
 }
 
 /// Which rows `export` writes.

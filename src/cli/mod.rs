@@ -4,15 +4,17 @@
 //! below, what it shows by `output`.
 
 mod args;
-mod check;
 mod completions;
+mod config_check;
 mod database;
 mod db;
+mod explain;
 mod export;
 mod failure;
 mod imap;
 mod ingest;
 mod init;
+mod input;
 mod mailboxes;
 mod man;
 mod parse;
@@ -83,10 +85,11 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
         Command::ScanLog(args) => return scan_log::run(args, global, out),
-        Command::Config(args::Config::Check) => return check::run(global, out),
+        Command::Config(args::Config::Check) => return config_check::run(global, out),
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
+        Command::Explain(args) => return explain::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),
         Command::Db(args) => return db::run(args, global, out),
     }

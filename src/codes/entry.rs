@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::provider::provider;
-use super::reply::{Status, words};
+use super::provider;
+use super::reply::{Status, status, words};
 
 /// What a reply is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,12 +16,12 @@ pub enum Category {
     Authentication,
     /// The sender's set-up or the message breaks a rule of the receiver.
     Policy,
-    /// The recipient, or the receiver's own trouble: not about the sender.
+    /// The recipient, the recipient's own rules, or the receiver's trouble: not about the sender.
     Other,
 }
 
 impl Category {
-    /// The word for it in CSV and JSON.
+    /// The word for it, also in CSV and JSON.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Block => "block",
@@ -49,12 +49,23 @@ pub enum Waiting {
     Unknown(&'static str),
 }
 
-/// What is known of a reply. Texts are plain sentences.
+impl Waiting {
+    /// `yes`, `no` or `unknown`, and what is said of it.
+    pub fn parts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Yes(note) => ("yes", note),
+            Self::No(note) => ("no", note),
+            Self::Unknown(note) => ("unknown", note),
+        }
+    }
+}
+
+/// What is known of a reply. The texts are plain sentences without their full stop.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its name: the provider's code, the enhanced status or the list's zone.
+    /// Its name: the provider's code, the enhanced status, or the list's zone.
     pub name: &'static str,
-    /// Who says it, as [`super::provider`] names them; or who runs the list.
+    /// Who says it, as [`super::provider`] names them; or who runs the list, or wrote the standard.
     pub provider: &'static str,
     /// What it is about.
     pub category: Category,
@@ -64,9 +75,9 @@ pub struct Entry {
     pub waiting: Waiting,
     /// What to do next.
     pub next: &'static str,
-    /// The address of the form for it.
+    /// The address of the form for it, or of the page where the address can be looked up.
     pub form: Option<&'static str>,
-    /// Where this is known from: an address, a standard, or "formats seen in bounces".
+    /// Where this is known from: an address, a standard, or formats that were seen.
     pub source: &'static str,
     /// How it is recognized; any of them suffices.
     pub(super) said: &'static [Said],
@@ -77,16 +88,20 @@ pub struct Entry {
 pub(super) enum Said {
     /// One of these words, in whatever case.
     Code(&'static [&'static str]),
-    /// An enhanced status from the first to the last, both included, that this provider alone uses.
-    Status(Status, Status),
-    /// The same, from a host of the entry's provider.
-    StatusThere(Status, Status),
+    /// An enhanced status that this provider alone uses: class, subject, first and last detail.
+    Status(u16, u16, u16, u16),
+    /// An enhanced status that others use too, from the entry's provider: subject, detail.
+    StatusThere(u16, u16),
     /// All of these texts, lower case, from whomever.
     Words(&'static [&'static str]),
-    /// The same, from a host of the entry's provider.
+    /// The same, from the entry's provider.
     WordsThere(&'static [&'static str]),
-    /// An enhanced status, by the standards.
+    /// An enhanced status in the sense of the standards: subject, detail.
     Standard(u16, u16),
+    /// All of these texts, lower case, which many mail servers use.
+    Usual(&'static [&'static str]),
+    /// No more than the subject of an enhanced status.
+    Class(u16),
 }
 
 /// By what an entry was recognized, the most exact first.
@@ -96,65 +111,113 @@ pub(super) enum Mark {
     Status,
     Words,
     Standard,
+    Usual,
+    Class,
 }
+
+/// Longest text that is looked at, in bytes: a reply is 512 a line (RFC 5321 section 4.5.3.1.5).
+const MAX_TEXT: usize = 8 << 10;
 
 /// A text to be recognized, taken apart once for all entries.
 pub(super) struct Text<'t> {
-    pub(super) said: &'t str,
+    words: Vec<&'t str>,
     lower: String,
     statuses: Vec<Status>,
-    provider: Option<Cow<'static, str>>,
+    provider: Option<&'static str>,
 }
 
 impl<'t> Text<'t> {
-    pub(super) fn of(said: &'t str, host: Option<&str>) -> Self {
-        let mut statuses: Vec<Status> = words(said).filter_map(Status::of).collect();
+    pub(super) fn of(text: &'t str, host: Option<&str>) -> Self {
+        let end = (0..=MAX_TEXT).rev().find(|end| text.is_char_boundary(*end));
+        let text = end.and_then(|end| text.get(..end)).unwrap_or(text);
+        let words: Vec<&str> = words(text).collect();
+        let mut statuses: Vec<Status> = words.iter().copied().filter_map(status).collect();
         statuses.sort_unstable();
         statuses.dedup();
+        let lower = text.to_ascii_lowercase();
+        let provider = host
+            .and_then(provider::known)
+            .or_else(|| provider::in_text(&lower));
         Self {
-            said,
-            lower: said.to_ascii_lowercase(),
+            words,
+            lower,
             statuses,
-            provider: host.map(provider),
+            provider,
         }
     }
 
-    fn is_from(&self, provider: &str) -> bool {
-        self.provider.as_deref() == Some(provider)
+    fn has_all(&self, phrases: &[&str]) -> bool {
+        phrases.iter().all(|phrase| self.lower.contains(phrase))
+    }
+
+    /// The statuses that say something went wrong and hold this, as texts.
+    fn statuses(&self, holds: impl Fn(&Status) -> bool) -> Vec<Cow<'t, str>> {
+        let wrong = self.statuses.iter().filter(|status| status.class != 2);
+        wrong
+            .filter(|status| holds(status))
+            .map(|status| Cow::Owned(status.to_string()))
+            .collect()
     }
 }
 
 impl Entry {
-    /// By what a text is recognized as this; `None` where it is not.
-    pub(super) fn mark(&self, text: &Text<'_>) -> Option<Mark> {
-        let marks = self.said.iter().filter_map(|said| self.by(*said, text));
-        marks.min()
+    /// By what a text is recognized as this, and the codes in it that say so; `None` where it is not.
+    pub(super) fn recognize<'t>(&self, text: &Text<'t>) -> Option<(Mark, Vec<Cow<'t, str>>)> {
+        let mut codes: Vec<Cow<'t, str>> = Vec::new();
+        // A name that is no status is a code of its own; a status may have another sense elsewhere.
+        let named =
+            |word: &&str| word.eq_ignore_ascii_case(self.name) && Status::of(word).is_none();
+        let mut found = text
+            .words
+            .iter()
+            .copied()
+            .any(|word| named(&word))
+            .then_some(Mark::Code);
+        for said in self.said {
+            let Some((mark, more)) = self.by(*said, text) else {
+                continue;
+            };
+            found = Some(found.map_or(mark, |other| other.min(mark)));
+            for code in more {
+                if !codes.contains(&code) {
+                    codes.push(code);
+                }
+            }
+        }
+        if codes.is_empty() {
+            codes.push(Cow::Borrowed(self.name));
+        }
+        found.map(|mark| (mark, codes))
     }
 
-    fn by(&self, said: Said, text: &Text<'_>) -> Option<Mark> {
-        let status = |first: Status, last: Status| {
-            let mut within = text.statuses.iter().filter(|s| (first..=last).contains(*s));
-            within.next().is_some()
+    fn by<'t>(&self, said: Said, text: &Text<'t>) -> Option<(Mark, Vec<Cow<'t, str>>)> {
+        let there = text.provider == Some(self.provider);
+        let worded = |holds: bool, mark| holds.then(|| (mark, Vec::new()));
+        let (mark, codes) = match said {
+            Said::Words(list) => return worded(text.has_all(list), Mark::Words),
+            Said::WordsThere(list) => return worded(there && text.has_all(list), Mark::Words),
+            Said::Usual(list) => return worded(text.has_all(list), Mark::Usual),
+            Said::Code(codes) => {
+                let known = |word: &&&str| codes.iter().any(|code| word.eq_ignore_ascii_case(code));
+                let said = text.words.iter().filter(known).map(|w| Cow::Borrowed(*w));
+                (Mark::Code, said.collect())
+            }
+            Said::Status(class, subject, first, last) => {
+                let within = |s: &Status| {
+                    (s.class, s.subject) == (class, subject) && (first..=last).contains(&s.detail)
+                };
+                (Mark::Status, text.statuses(within))
+            }
+            Said::StatusThere(subject, detail) => {
+                let same = |s: &Status| there && (s.subject, s.detail) == (subject, detail);
+                (Mark::Status, text.statuses(same))
+            }
+            Said::Standard(subject, detail) => {
+                let same = |s: &Status| (s.subject, s.detail) == (subject, detail);
+                (Mark::Standard, text.statuses(same))
+            }
+            Said::Class(subject) => (Mark::Class, text.statuses(|s| s.subject == subject)),
         };
-        let phrases = |phrases: &[&str]| phrases.iter().all(|phrase| text.lower.contains(phrase));
-        let there = text.is_from(self.provider);
-        let (holds, mark) = match said {
-            Said::Code(codes) => (
-                words(text.said)
-                    .any(|word| codes.iter().any(|code| word.eq_ignore_ascii_case(code))),
-                Mark::Code,
-            ),
-            Said::Status(first, last) => (status(first, last), Mark::Status),
-            Said::StatusThere(first, last) => (there && status(first, last), Mark::Status),
-            Said::Words(list) => (phrases(list), Mark::Words),
-            Said::WordsThere(list) => (there && phrases(list), Mark::Words),
-            Said::Standard(subject, detail) => (
-                text.statuses
-                    .iter()
-                    .any(|s| s.class != 2 && (s.subject, s.detail) == (subject, detail)),
-                Mark::Standard,
-            ),
-        };
-        holds.then_some(mark)
+        (!codes.is_empty()).then_some((mark, codes))
     }
 }

@@ -1,42 +1,69 @@
 //! What the replies of mail systems mean: pure data and its search, no I/O.
 //!
-//! `reply` reads a reply's text, `provider` names who runs a host, `entry` has the shape of what is
-//! known, and each other file is a part of the catalogue. Nothing is guessed: what is not in the
-//! catalogue is none, and the class that an enhanced status has by the standards is told as just that.
+//! `reply` reads a reply's text, `provider` names who runs a host, `replies` finds the replies in a
+//! log or a message, `entry` has the shape of what is known, and every other file is a part of the
+//! catalogue. Nothing is guessed: what is not in the catalogue is not known, and the class that an
+//! enhanced status has by the standards is told as just that.
 
 mod apple;
 mod entry;
+mod exchange;
+mod explain;
 mod google;
 mod lists;
-mod microsoft;
+mod outlook;
 mod provider;
 mod receivers;
+mod replies;
 mod reply;
+mod spamhaus;
 mod standard;
 #[cfg(test)]
 mod tests;
+mod usual;
 mod yahoo;
 
 use std::borrow::Cow;
 
 pub use entry::{Category, Entry, Waiting};
 use entry::{Mark, Text};
+pub use explain::{Explained, Meaning, explain};
 pub use provider::provider;
 pub use reply::{Reply, Status};
 
-/// The catalogue, the most exact first: providers, block lists, then what the standards say of an
-/// enhanced status.
+/// The catalogue: providers, block lists, and what many mail systems or the standards say.
 const CATALOGUE: &[&[Entry]] = &[
-    microsoft::ENTRIES,
+    outlook::ENTRIES,
+    exchange::ENTRIES,
     google::ENTRIES,
     yahoo::ENTRIES,
     apple::ENTRIES,
     receivers::ENTRIES,
+    spamhaus::ENTRIES,
     lists::ENTRIES,
+    usual::ENTRIES,
     standard::ENTRIES,
 ];
 
-/// All entries, in the order in which they are looked at.
+/// An entry that a text speaks of.
+#[derive(Debug, Clone)]
+pub struct Known<'t> {
+    /// The codes in the text that say so, else the entry's name; at least one.
+    pub codes: Vec<Cow<'t, str>>,
+    /// What is known.
+    pub entry: &'static Entry,
+    mark: Mark,
+}
+
+impl Known<'_> {
+    /// False where the catalogue does not know the codes: their enhanced status has a class by the
+    /// standard, and that is all.
+    pub fn is_exact(&self) -> bool {
+        self.mark != Mark::Class
+    }
+}
+
+/// All entries, in the order of the catalogue.
 pub fn entries() -> impl Iterator<Item = &'static Entry> {
     CATALOGUE.iter().copied().flatten()
 }
@@ -51,27 +78,35 @@ pub fn entries() -> impl Iterator<Item = &'static Entry> {
 /// assert_eq!(entry.form, Some("http://go.microsoft.com/fwlink/?LinkID=614866"));
 /// ```
 pub fn find(text: &str, host: Option<&str>) -> Option<&'static Entry> {
-    all(text, host).into_iter().next()
+    let known = all(text, host).into_iter().find(Known::is_exact);
+    known.map(|known| known.entry)
 }
 
-/// Every entry that a text speaks of, the most exact first. What only a wording, or the standard,
-/// says is left out where a code of the same provider says more.
-pub fn all(text: &str, host: Option<&str>) -> Vec<&'static Entry> {
+/// Every entry that a text speaks of, the most exact first. A wording tells nothing beside a code of
+/// the same provider, and what is usual or standard nothing beside what is known of a provider.
+pub fn all<'t>(text: &'t str, host: Option<&str>) -> Vec<Known<'t>> {
     let text = Text::of(text, host);
-    let mut found: Vec<(Mark, &'static Entry)> = entries()
-        .filter_map(|entry| Some((entry.mark(&text)?, entry)))
+    let mut found: Vec<Known<'t>> = entries()
+        .filter_map(|entry| {
+            let (mark, codes) = entry.recognize(&text)?;
+            Some(Known { codes, entry, mark })
+        })
         .collect();
     // Stable: entries of one mark stay in the order of the catalogue.
-    found.sort_by_key(|(mark, _)| *mark);
-    let mut kept: Vec<&'static Entry> = Vec::new();
-    for (mark, entry) in found {
-        let said = match mark {
-            Mark::Code | Mark::Status => false,
-            Mark::Words => kept.iter().any(|other| other.provider == entry.provider),
-            Mark::Standard => !kept.is_empty(),
+    found.sort_by_key(|known| known.mark);
+    let mut kept: Vec<Known<'t>> = Vec::new();
+    for known in found {
+        let is_more = match known.mark {
+            Mark::Code | Mark::Status => true,
+            Mark::Words => !kept
+                .iter()
+                .any(|other| other.entry.provider == known.entry.provider),
+            // Several statuses in one text are several questions.
+            Mark::Standard | Mark::Class => kept.iter().all(|other| other.mark == known.mark),
+            Mark::Usual => kept.is_empty(),
         };
-        if !said {
-            kept.push(entry);
+        if is_more {
+            kept.push(known);
         }
     }
     kept
@@ -81,16 +116,18 @@ pub fn all(text: &str, host: Option<&str>) -> Vec<&'static Entry> {
 /// `AS16012609`), else the enhanced status where the catalogue knows it (`5.7.606`), else the name of
 /// the entry that knows the words (`zen.spamhaus.org`). `None` where the reply is not about a block,
 /// reputation, authentication or policy.
+///
+/// ```
+/// use postwatch::codes::code;
+/// let reply = "550 5.7.606 Access denied, banned sending IP [192.0.2.7] (AS16012609)";
+/// assert_eq!(code(reply, None).as_deref(), Some("AS16012609"));
+/// assert_eq!(code("550 5.1.1 user unknown", None), None);
+/// ```
 pub fn code<'t>(text: &'t str, host: Option<&str>) -> Option<Cow<'t, str>> {
-    let reply = Reply::of(text);
-    if let Some(code) = reply.code {
+    if let Some(code) = Reply::of(text).code {
         return Some(Cow::Borrowed(code));
     }
-    let text = Text::of(text, host);
-    let entry = find(text.said, host).filter(|entry| entry.category.is_about_us())?;
-    match (entry.mark(&text)?, reply.status) {
-        (Mark::Status, Some(status)) => Some(Cow::Owned(status.to_string())),
-        (Mark::Standard, _) => None,
-        _ => Some(Cow::Borrowed(entry.name)),
-    }
+    let mut known = all(text, host).into_iter();
+    let known = known.find(|known| known.is_exact() && known.entry.category.is_about_us())?;
+    known.codes.into_iter().next()
 }

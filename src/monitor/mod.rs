@@ -1,5 +1,5 @@
-//! What is observed rather than reported: mail servers' logs.
-//!
-//! Values in, values out: nothing here opens a file, asks for the time, stores or sends anything.
+//! Looks outside: what receivers, lists, records and mail servers' logs say. Observations are values;
+//! nothing here opens a file or writes, and nothing sends an alert.
 
 pub mod log;
+pub mod smtp;

@@ -5,6 +5,7 @@
 //! be run (`csv`).
 
 pub mod csv;
+pub mod explain;
 pub mod json;
 mod lines;
 pub mod table;

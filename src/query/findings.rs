@@ -20,6 +20,9 @@ pub struct Finding {
     pub count: u64,
     /// In words. It may hold a stranger's text.
     pub text: String,
+    /// What it is about: the source of a complaint, the code of a refusal.
+    #[serde(skip)]
+    pub about: Option<String>,
 }
 
 /// What a finding is.
@@ -141,8 +144,12 @@ fn list(
     while let Some(row) = rows.next()? {
         let count = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
         if list.len() < MOST {
-            let text: String = row.get(1)?;
-            list.push(Finding { kind, count, text });
+            list.push(Finding {
+                kind,
+                count,
+                text: row.get(1)?,
+                about: row.get(2)?,
+            });
         } else {
             more += count;
         }
@@ -153,6 +160,7 @@ fn list(
             kind,
             count: more,
             text,
+            about: None,
         });
     }
     Ok(list)
@@ -164,7 +172,8 @@ const COMPLAINTS: &str = "
            || coalesce(source_ip, 'an address that is not named')
            || coalesce(', written by ' || min(original_from), '')
            || ', reported by ' || coalesce(nullif(reporter, ''), nullif(reporter_email, ''),
-                                           'somebody unnamed')
+                                           'somebody unnamed'),
+           source_ip
       FROM v_complaints
      WHERE report > ?1 AND feedback_type <> 'not-spam' AND origin LIKE 'imap:%'
      GROUP BY source_ip, feedback_type, reporter, reporter_email
@@ -173,7 +182,7 @@ const COMPLAINTS: &str = "
 const REFUSALS: &str = "
     SELECT count(*) AS n,
            code || ' from ' || coalesce(remote_mta, reporting_mta, 'a server that is not named')
-           || ', ' || count(*) || ' x: ' || coalesce(min(diagnostic), 'no text')
+           || ', ' || count(*) || ' x: ' || coalesce(min(diagnostic), 'no text'), code
       FROM v_bounces
      WHERE report > ?1 AND code IS NOT NULL AND origin LIKE 'imap:%'
      GROUP BY code, remote_mta, reporting_mta
@@ -182,14 +191,14 @@ const REFUSALS: &str = "
 const CONFLICTS: &str = "
     SELECT 1, 'two reports of ' || coalesce(nullif(p.name, ''), p.email)
               || ' have the same id and period and differ; ' || m.origin
-              || ' holds the later: postwatch db resolve'
+              || ' holds the later: postwatch db resolve', NULL
       FROM report r JOIN message m ON m.id = r.message JOIN reporter p ON p.id = r.reporter
      WHERE r.id > ?1 AND m.origin LIKE 'imap:%'
        AND EXISTS (SELECT 1 FROM report o WHERE o.key = r.key AND o.kind = r.kind AND o.id < r.id)
      ORDER BY r.id";
 
 const QUARANTINED: &str = "
-    SELECT 1, w.origin || ': ' || q.reason || '; kept: postwatch quarantine show ' || q.id
+    SELECT 1, w.origin || ': ' || q.reason || '; kept: postwatch quarantine show ' || q.id, NULL
       FROM quarantine q JOIN raw_message w ON w.id = q.raw
      WHERE q.id > ?1 AND q.report IS NULL AND w.origin LIKE 'imap:%'
      ORDER BY q.id";
@@ -198,7 +207,7 @@ const QUARANTINED: &str = "
 const WAITING: &str = "
     SELECT count(*) AS n,
            count(*) || ' x in imap:' || b.account || '/' || b.folder || ': '
-           || coalesce(p.reason, 'it cannot be stored now')
+           || coalesce(p.reason, 'it cannot be stored now'), p.reason
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
      WHERE ?1 = 0 AND p.state = 3 AND p.told = 0
        AND NOT EXISTS (SELECT 1 FROM pending o WHERE o.mailbox = p.mailbox AND o.state = 3
@@ -207,6 +216,6 @@ const WAITING: &str = "
 
 const OVERSIZED: &str = "
     SELECT 1, 'imap:' || b.account || '/' || b.folder || '/' || b.uid_validity || '/' || p.uid
-              || ': ' || p.bytes || ' bytes, more than limits.message; it stays in the mailbox'
+              || ': ' || p.bytes || ' bytes, more than limits.message; it stays in the mailbox', NULL
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
      WHERE ?1 = 0 AND p.state = 4 AND p.told = 0 ORDER BY p.mailbox, p.uid";

@@ -2,18 +2,21 @@
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
 //! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at,
-//! [`blocks()`] who refuses us. All of them are handed a connection that cannot
+//! [`blocks()`] who refuses us, [`facts()`] what the rules of alerts are about, [`open_alerts()`] and its
+//! neighbours the alerts. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
 //! `tls` and `bounces` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
+mod alerts;
 mod answer;
 mod blocks;
 mod bounces;
 mod condition;
 mod export;
+mod facts;
 mod feedback;
 mod findings;
 mod group;
@@ -33,9 +36,13 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 
 pub use crate::message::net::Net;
+pub use alerts::{Alert, Due, Notice, Untold, all_alerts, due, level, open_alerts, untold};
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use blocks::{Block, Evidence, Ours, Standing, blocks};
 pub use export::{Export, Rows, export};
+pub use facts::{
+    Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
+};
 pub use findings::{Finding, FindingKind, Findings, findings};
 pub use summary::{Summary, last_report_id, summary};
 

@@ -4,13 +4,15 @@
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
 //! between reports of one key, `prepare` does what needs no database, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
-//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `refusals` has what is observed and how far logs are read, `care` looks after the file,
+//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `refusals` has what is observed and how far logs are read, `learn` keeps the sums that the rules of alerts look at, `alerts` alerts and the outbox, `care` looks after the file,
 //! `prune` makes it smaller.
 
+mod alerts;
 mod care;
 mod intern;
 mod keys;
 mod kinds;
+mod learn;
 mod ledger;
 mod lock;
 mod open;
@@ -30,6 +32,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+pub use alerts::{Change, Post, Seen, Tried};
 pub use care::{Conflict, Stats};
 pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mailbox};
 pub use lock::Lock;

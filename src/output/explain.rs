@@ -1,0 +1,149 @@
+//! What replies mean, for people (a block of lines for each code) and for programs (a row for each).
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr as _;
+
+use super::inert;
+use super::table::Look;
+use crate::codes::{Entry, Explained, Meaning};
+use crate::query::{Cell, Column, ColumnKind};
+
+/// The columns of [`rows`].
+pub const COLUMNS: &[Column] = &[
+    column("reply", ColumnKind::Text),
+    column("host", ColumnKind::Text),
+    column("about", ColumnKind::Text),
+    column("codes", ColumnKind::Text),
+    column("known", ColumnKind::Text),
+    column("provider", ColumnKind::Text),
+    column("category", ColumnKind::Text),
+    column("meaning", ColumnKind::Text),
+    column("waiting", ColumnKind::Text),
+    column("waiting_note", ColumnKind::Text),
+    column("next", ColumnKind::Text),
+    column("form", ColumnKind::Text),
+    column("source", ColumnKind::Text),
+];
+
+const fn column(name: &'static str, kind: ColumnKind) -> Column {
+    Column {
+        name,
+        kind,
+        rank: 0,
+        alarm: false,
+    }
+}
+
+/// A row for each meaning of each reply, with [`COLUMNS`].
+pub fn rows(explained: &[Explained]) -> Vec<Vec<Cell>> {
+    let of = |one: &Explained| -> Vec<Vec<Cell>> {
+        one.meanings
+            .iter()
+            .map(|meaning| row(one, meaning))
+            .collect()
+    };
+    explained.iter().flat_map(of).collect()
+}
+
+fn row(one: &Explained, meaning: &Meaning) -> Vec<Cell> {
+    let said = |text: fn(&Entry) -> &'static str| {
+        meaning.entry.map_or(Cell::Null, |e| Cell::Word(text(e)))
+    };
+    vec![
+        Cell::Text(one.text.clone()),
+        one.host.clone().map_or(Cell::Null, Cell::Text),
+        Cell::List(one.about.iter().map(ToString::to_string).collect()),
+        Cell::List(meaning.codes.clone()),
+        Cell::Bool(meaning.known),
+        said(|entry| entry.provider),
+        said(|entry| entry.category.as_str()),
+        said(|entry| entry.meaning),
+        said(|entry| entry.waiting.parts().0),
+        said(|entry| entry.waiting.parts().1),
+        said(|entry| entry.next),
+        said(|entry| entry.form.unwrap_or_default()),
+        said(|entry| entry.source),
+    ]
+}
+
+/// Writes each reply, and under it what it means. On a terminal the lines are wrapped at blanks; a
+/// code or an address is never broken.
+pub fn text(explained: &[Explained], look: Look, out: &mut dyn Write) -> io::Result<()> {
+    for (n, one) in explained.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        reply(one, look, out)?;
+    }
+    Ok(())
+}
+
+fn reply(one: &Explained, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let only = one.meanings.first().filter(|_| one.meanings.len() == 1);
+    let is_code = only.is_some_and(|meaning| meaning.codes == [one.text.as_str()]);
+    if !is_code {
+        wrapped("", &inert(&one.text), look, out)?;
+    }
+    for (n, meaning) in one.meanings.iter().enumerate() {
+        if n > 0 || !is_code {
+            writeln!(out)?;
+        }
+        block(one, meaning, look, out)?;
+    }
+    Ok(())
+}
+
+fn block(one: &Explained, meaning: &Meaning, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let codes = meaning.codes.join(", ");
+    let codes = inert(&codes);
+    let head = match meaning.entry {
+        Some(entry) if meaning.known => {
+            format!("{codes}: {}, {}", entry.category.as_str(), entry.provider)
+        }
+        _ if codes.is_empty() => "Not in the catalogue, and without a code that is".to_owned(),
+        _ => format!("{codes}: not in the catalogue"),
+    };
+    if look.colour {
+        writeln!(out, "\x1b[1m{head}\x1b[0m")?;
+    } else {
+        writeln!(out, "{head}")?;
+    }
+    if !one.about.is_empty() {
+        let about: Vec<String> = one.about.iter().map(ToString::to_string).collect();
+        wrapped("  about    ", &about.join(" "), look, out)?;
+    }
+    let Some(entry) = meaning.entry else {
+        return Ok(());
+    };
+    wrapped("  meaning  ", entry.meaning, look, out)?;
+    let (waiting, note) = entry.waiting.parts();
+    wrapped("  waiting  ", &format!("{waiting}: {note}"), look, out)?;
+    wrapped("  next     ", entry.next, look, out)?;
+    if let Some(form) = entry.form {
+        wrapped("  form     ", form, look, out)?;
+    }
+    wrapped("  source   ", entry.source, look, out)
+}
+
+/// One paragraph: a label, and the text beside it.
+fn wrapped(label: &str, text: &str, look: Look, out: &mut dyn Write) -> io::Result<()> {
+    let room = look.width.map(|width| width.saturating_sub(label.len()));
+    let mut line = label.to_owned();
+    let mut used = 0;
+    for word in text.split_whitespace() {
+        let wide = word.width();
+        if used > 0 && room.is_some_and(|room| used + 1 + wide > room) {
+            writeln!(out, "{line}")?;
+            line = " ".repeat(label.len());
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used += 1;
+        }
+        line.push_str(word);
+        used += wide;
+    }
+    writeln!(out, "{line}")
+}
