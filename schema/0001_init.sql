@@ -109,7 +109,7 @@ CREATE TABLE pending (
 
 -- Up to which row of a table the user was told of what is new.
 CREATE TABLE told (
-    what TEXT PRIMARY KEY,              -- report, quarantine; alerts: what the rules have looked at
+    what TEXT PRIMARY KEY,              -- report, quarantine, refusal; alerts: what the rules have looked at
     id   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::args::{Poll, PollFormat};
 use super::database::{self, Notices};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
@@ -57,6 +57,7 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     screen.end();
     // Where the pass ended in an error of the database, a later one tells what it found.
     let polled = polled?;
+    let logs_well = scan_log::pass(&config, &store, &stop, colours)?;
     let findings = mailboxes::findings(&config.database)?;
     if screen.shows && polled.counts.messages > 0 {
         let text = summary::told(&polled.counts, screen.problems());
@@ -65,7 +66,12 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     let code = said(&polled, &findings, args, out)?;
     let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
     mailboxes::told(&mut store, findings)?;
-    Ok(code)
+    // A person has to cure that.
+    Ok(if logs_well {
+        code
+    } else {
+        ExitCode::Configuration
+    })
 }
 
 /// Prints what was found, and gives the code for it.
@@ -158,6 +164,9 @@ fn dry_run(
             "  mail that cannot be read: {unreadable}; kept whole in quarantine"
         )?;
         writeln!(out, "  mail without a report: left as it is")?;
+    }
+    for path in &config.logs {
+        writeln!(out, "{}: to be read from where it was left", path.display())?;
     }
     Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
 }

@@ -14,13 +14,13 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::database::{self, Notices};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{self, Access, Lock, Store};
-use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
+use crate::pipeline::{Counts, Event, Ingest, LogTrouble, Probe, Reader, Report, Scan, Trouble};
 use crate::query::Findings;
 
 /// How long the watchers may take to end, before the process ends without them. Whatever they are at
@@ -31,12 +31,17 @@ const LOCKED: Duration = Duration::from_secs(2);
 /// How long the main thread sleeps at most.
 const TICK: Duration = Duration::from_secs(10);
 
+/// How often logs are looked into.
+const LOGS: Duration = Duration::from_mins(1);
+
 /// What the main thread waits for.
 enum Word {
     Signal(i32),
     /// From the watcher of this account and folder.
     Report(Place, Report),
     Event(Place, Event),
+    /// Of the logs.
+    Logs(Result<Vec<LogTrouble>, store::Error>),
     /// A watcher of this generation has ended; it failed where nobody asked for it.
     Ended {
         generation: u32,
@@ -172,6 +177,10 @@ impl Generation<'_> {
                 watchers += 1;
             }
         }
+        if !self.config.logs.is_empty() {
+            self.watch_logs(&stop, words)?;
+            watchers += 1;
+        }
         let mut teller = Teller {
             // A connection of its own: the main thread hears signals, and never waits for a watcher.
             store: database::store(self.config, self.environment, Access::Existing)?,
@@ -185,6 +194,7 @@ impl Generation<'_> {
             colours: self.colours,
             notices: Notices::new(self.global, false),
             troubles: HashMap::new(),
+            logs: Vec::new(),
             database: None,
         };
         // What an earlier pass found and could not tell.
@@ -212,6 +222,10 @@ impl Generation<'_> {
                     teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Logs(scanned)) => {
+                    log.logs(scanned);
+                    teller.tell(out)?;
+                }
                 Ok(Word::Ended { failed: true, .. }) => {
                     // The service manager starts it anew, with all watchers and nothing half done.
                     anyhow::bail!("a mailbox is watched no more: this is a mistake in the program");
@@ -233,6 +247,7 @@ impl Generation<'_> {
                     teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Logs(scanned)) => log.logs(scanned),
                 Ok(Word::Signal(SIGHUP)) => {}
                 Ok(Word::Signal(_)) => return Ok(End::Stop),
                 // Those that are still at work hold the database: a new generation waits for it.
@@ -267,6 +282,36 @@ impl Generation<'_> {
             reader.watch(&mut client, &place.1, interval, &report);
             drop(shared);
         });
+    }
+}
+
+impl Generation<'_> {
+    /// Starts the reader of the logs, with a connection of its own.
+    fn watch_logs(&self, stop: &Stop, words: &Sender<Word>) -> anyhow::Result<()> {
+        let mut store = database::store(self.config, self.environment, Access::Existing)?;
+        let waiter = stop.clone();
+        mailboxes::be_patient(&mut store, self.colours, move |_| !waiter.requested())?;
+        let (stop, words, generation) = (stop.clone(), words.clone(), self.number);
+        let (paths, networks) = (self.config.logs.clone(), self.config.own.networks.clone());
+        thread::spawn(move || {
+            let _leaving = Leaving(words.clone(), generation);
+            let store = Mutex::new(store);
+            let server = scan_log::this_host();
+            while !stop.requested() {
+                let scan = Scan {
+                    store: &store,
+                    networks: &networks,
+                    server: &server,
+                    stop: &stop,
+                    now: clock::now(),
+                };
+                let scanned = scan.files(&paths, false);
+                // The main thread hears until the process ends.
+                let _ = words.send(Word::Logs(scanned.map(|scanned| scanned.troubles)));
+                stop.wait(LOGS);
+            }
+        });
+        Ok(())
     }
 }
 
@@ -327,6 +372,7 @@ struct Log<'a> {
     colours: bool,
     notices: Notices,
     troubles: HashMap<Place, String>,
+    logs: Vec<LogTrouble>,
     database: Option<String>,
 }
 
@@ -361,6 +407,24 @@ impl Log<'_> {
                 if counts.messages > 0 {
                     self.say(&format!("{account}, folder {folder}: {}", brief(&counts)));
                 }
+            }
+        }
+    }
+
+    /// Says of each log once that it cannot be read, and that it can be again.
+    fn logs(&mut self, scanned: Result<Vec<LogTrouble>, store::Error>) {
+        let troubles = match scanned {
+            Ok(troubles) => troubles,
+            Err(error) => return self.database(&error),
+        };
+        for trouble in &troubles {
+            if !self.logs.contains(trouble) {
+                scan_log::trouble(trouble, self.colours);
+            }
+        }
+        for trouble in std::mem::replace(&mut self.logs, troubles) {
+            if !self.logs.iter().any(|now| now.path == trouble.path) {
+                self.say(&format!("{}: is read again", trouble.path.display()));
             }
         }
     }

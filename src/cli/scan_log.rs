@@ -2,18 +2,21 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use super::args::{Format, ScanLog};
 use super::database::{self, Printed, column, number, text};
-use super::{ExitCode, Global, failure};
+use super::{ExitCode, Global, failure, mailboxes};
 use crate::clock;
 use crate::config::Config;
 use crate::output::{count, inert};
 use crate::pipeline::net::Stop;
-use crate::pipeline::store::{Access, Store};
+use crate::pipeline::store::{self, Access, Marks, Store};
 use crate::pipeline::{LogTrouble, News, Scan, Scanned};
 use crate::query::{Cell, Column, ColumnKind};
+
+/// How long another process may keep the database, in seconds.
+const PATIENCE: u32 = 45;
 
 const COLUMNS: &[Column] = &[
     column("code", ColumnKind::Text, 0),
@@ -32,7 +35,9 @@ pub(super) fn run(
     global: &Global,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
-    let (config, store) = database::open(global, Access::Create)?;
+    let (config, mut store) = database::open(global, Access::Create)?;
+    let colours = failure::colours(global.no_color);
+    mailboxes::be_patient(&mut store, colours, |tries| tries < PATIENCE)?;
     let store = Mutex::new(store);
     let server = this_host();
     let stop = Stop::default();
@@ -42,7 +47,6 @@ pub(super) fn run(
     } else {
         scan.files(&args.paths, true)?
     };
-    let colours = failure::colours(global.no_color);
     for trouble in &scanned.troubles {
         self::trouble(trouble, colours);
     }
@@ -71,11 +75,33 @@ pub(super) fn run(
         out.flush()?;
         failure::note(&told(&scanned), &mut io::stderr());
     }
+    out.flush()?;
+    // What is printed here is no news to `poll`.
+    let printed = Marks {
+        refusal: mailboxes::findings(&config.database)?.refusal,
+        ..Marks::default()
+    };
+    let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
+    store.told(&printed)?;
     if scanned.news.is_empty() && scanned.troubles.is_empty() {
         Ok(ExitCode::Ok)
     } else {
         Ok(ExitCode::Findings)
     }
+}
+
+/// Reads the logs of the configuration, once; false where one cannot be read, which is said.
+pub(super) fn pass(
+    config: &Config,
+    store: &Mutex<Store>,
+    stop: &Stop,
+    colours: bool,
+) -> Result<bool, store::Error> {
+    let scanned = scan(config, store, &this_host(), stop).files(&config.logs, false)?;
+    for trouble in &scanned.troubles {
+        self::trouble(trouble, colours);
+    }
+    Ok(scanned.troubles.is_empty())
 }
 
 /// What reads logs with these settings.
