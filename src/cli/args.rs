@@ -410,6 +410,8 @@ pub(crate) enum ReportKind {
     Tls,
     /// Delivery status notifications
     Bounces,
+    /// What receivers answered that took no mail, from logs and probes
+    Refusals,
 }
 
 /// `export`.
@@ -459,6 +461,8 @@ pub(crate) enum ExportKind {
     Tls,
     /// Delivery status notifications, a row a recipient
     Bounces,
+    /// Refusals from logs and probes, a row a reply and day
+    Refusals,
 }
 
 /// How `export` writes.
@@ -544,6 +548,7 @@ pub(crate) enum By {
     Subject,
     List,
     Disposition,
+    Code,
     Day,
     Week,
     Month,
@@ -815,7 +820,6 @@ mod tests {
         };
         assert_eq!(report.by, [By::Ip, By::Day, By::HeaderFrom]);
         assert!(read("report failures --by verdict").is_err());
-        assert!(read("report failures --by code").is_err());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::answer::{Cell, Column, ColumnKind};
 use super::condition::Where;
 use super::names::Reporters;
 use super::words::Words;
-use super::{Error, Filter, Sort, bounces, feedback, read, records, tls};
+use super::{Error, Filter, Sort, bounces, feedback, read, records, refusals, tls};
 use lists::Lists;
 
 /// What [`export()`] hands out.
@@ -33,6 +33,8 @@ pub enum Export {
     Tls,
     /// Bounces, a row a recipient.
     Bounces,
+    /// Refusals from logs and probes, a row a reply and day.
+    Refusals,
 }
 
 impl Export {
@@ -45,6 +47,7 @@ impl Export {
         Self::FailureReports,
         Self::Tls,
         Self::Bounces,
+        Self::Refusals,
     ];
 
     /// The name, as typed.
@@ -57,6 +60,7 @@ impl Export {
             Self::FailureReports => "failure-reports",
             Self::Tls => "tls",
             Self::Bounces => "bounces",
+            Self::Refusals => "refusals",
         }
     }
 
@@ -67,6 +71,8 @@ impl Export {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
+            // No report.
+            Self::Refusals => 0,
         }
     }
 }
@@ -119,6 +125,7 @@ impl Rows {
             Export::FailureReports => feedback::select((kind, true), select, filter),
             Export::Tls => tls::select(select, filter),
             Export::Bounces => bounces::select(select, filter),
+            Export::Refusals => refusals::select(filter),
         }
     }
 
@@ -127,6 +134,7 @@ impl Rows {
         let order = match self.kind {
             Export::Records | Export::Failures => "r.time, r.id, x.n",
             Export::Tls | Export::Bounces => "r.time, r.id, y.n",
+            Export::Refusals => "x.day, x.id",
             Export::Aggregate | Export::Complaints | Export::FailureReports => "r.time, r.id",
         };
         let Some(sort) = &self.sort else {
