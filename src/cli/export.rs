@@ -120,5 +120,6 @@ fn kind(kind: ExportKind) -> query::Export {
         ExportKind::FailureReports => query::Export::FailureReports,
         ExportKind::Tls => query::Export::Tls,
         ExportKind::Bounces => query::Export::Bounces,
+        ExportKind::Alerts => query::Export::Alerts,
     }
 }
