@@ -145,6 +145,28 @@ Example:
   postwatch config check"
     )]
     Config(Config),
+    /// Alerts: what is open, a trial of the delivery, silence
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch alerts list"
+    )]
+    Alerts(Alerts),
+    /// Ask receivers whether they would take your mail
+    ///
+    /// Connects from this host to each [[probe]] (without one to Outlook.com, Exchange Online, Gmail and
+    /// Yahoo), says EHLO, STARTTLS where it is offered, MAIL FROM and QUIT, and explains the answers. No
+    /// recipient is named and no mail sent. Works without a configuration and without a database; where
+    /// there is a database, the answers are stored.
+    ///
+    /// Exit codes: 0 well; 1 a receiver puts mail off or cannot be reached; 2 one refuses it with the code
+    /// of a block; 3 everything else, such as none that can be reached.
+    #[command(after_help = "\
+Examples:
+  postwatch check --smtp
+  postwatch check --smtp --format json | jq .rows[].verdict")]
+    Check(Check),
     /// Mailboxes: sign in to one
     #[command(
         subcommand,
@@ -326,6 +348,75 @@ pub(crate) enum Config {
     Check,
 }
 
+/// `alerts`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Alerts {
+    /// List the open alerts
+    #[command(
+        after_help = "Examples:\n  postwatch alerts list\n  postwatch alerts list --all --format csv"
+    )]
+    List {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+    /// Send a trial to each [[notify]], and say what became of it
+    #[command(after_help = "Example:\n  postwatch alerts test")]
+    Test,
+    /// Silence an open alert: no more reminders; its end is still told
+    #[command(
+        after_help = "Examples:\n  postwatch alerts ack 7 --note \"asked for delisting\"\n  postwatch alerts ack all"
+    )]
+    Ack {
+        /// Its number in the list, or `all`
+        #[arg(value_name = "ID")]
+        id: Which,
+        /// A note that is kept with it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+/// Which alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Every open one.
+    All,
+    /// This one.
+    One(i64),
+}
+
+impl FromStr for Which {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let id = text.parse().ok().filter(|id| *id > 0);
+        id.map(Self::One)
+            .ok_or("expected the number of an alert, or all")
+    }
+}
+
+/// `check`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Check {
+    /// Ask receivers over SMTP
+    #[arg(long, required = true)]
+    pub(crate) smtp: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
+}
+
 /// `imap`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(crate) enum Imap {
@@ -463,6 +554,8 @@ pub(crate) enum ExportKind {
     Bounces,
     /// Refusals from logs and probes, a row a reply and day
     Refusals,
+    /// Alerts; of the filters, only --since, --until, --sort and --limit
+    Alerts,
 }
 
 /// How `export` writes.

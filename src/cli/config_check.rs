@@ -1,10 +1,11 @@
-//! `config check`: the configuration, and every account in it, tried.
+//! `config check`: the configuration, and every account in it and who is told of alerts, tried.
 
 use std::io::Write;
 use std::sync::Arc;
 
+use super::telling::Alerts;
 use super::{ExitCode, Global, configuration, failure, mailboxes};
-use crate::config::{Config, Environment, Imap};
+use crate::config::{Config, Environment, Hand, Imap, Via};
 use crate::output::{count, inert, short};
 use crate::pipeline::imap::After;
 use crate::pipeline::net::{Security, Stop};
@@ -57,17 +58,75 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
         mailboxes::trouble(&trouble, colours);
         errors.push(trouble.error);
     }
-    Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
+    let told = notified(&config, &environment, colours, out)?;
+    Ok(mailboxes::code(&errors).unwrap_or(told))
+}
+
+/// Tries who is told of alerts. Nothing is sent.
+fn notified(
+    config: &Config,
+    environment: &Environment,
+    colours: bool,
+    out: &mut dyn Write,
+) -> std::io::Result<ExitCode> {
+    let stop = Stop::default();
+    let alerts = Alerts::new(config, environment, &stop);
+    let mut code = ExitCode::Ok;
+    if config.notify.is_empty() {
+        writeln!(out, "\nnotify         nobody: poll and run print alerts")?;
+    }
+    for notify in &config.notify {
+        writeln!(out, "\nnotify         {}", notify.name)?;
+        writeln!(out, "  by           {}", way(&notify.via))?;
+        out.flush()?;
+        match alerts.sender().prove(notify) {
+            Ok(found) => writeln!(out, "  tried        {}", inert(&found))?,
+            Err(what) => {
+                let text = format!("{}: {what}", notify.name);
+                let hint = "postwatch alerts test sends a trial once this is cured";
+                failure::error(&text, Some(hint), &mut std::io::stderr(), colours);
+                code = ExitCode::Network;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// How somebody is told; a web hook's address may be a secret.
+fn way(via: &Via) -> String {
+    match via {
+        Via::Mail { to, hand, .. } => {
+            let hand = match hand {
+                Hand::Smtp { endpoint, login } => {
+                    let login = login.as_ref();
+                    let user = login.map(|(user, _)| format!(", as {user}"));
+                    let (host, port) = (&endpoint.host, endpoint.port);
+                    let security = security(endpoint.security);
+                    let user = user.unwrap_or_default();
+                    format!("{host}, port {port}, {security}{user}")
+                }
+                Hand::Sendmail(words) => words.join(" "),
+            };
+            format!("mail to {}, through {hand}", to.join(", "))
+        }
+        Via::Hook { ntfy: true, .. } => "web hook, ntfy".to_owned(),
+        Via::Hook { .. } => "web hook".to_owned(),
+        Via::Command(words) => format!("command {}", words.join(" ")),
+    }
+}
+
+fn security(security: Security) -> &'static str {
+    match security {
+        Security::Tls => "TLS",
+        Security::StartTls => "STARTTLS",
+        Security::Plain => "not encrypted",
+    }
 }
 
 fn head(imap: &Imap, out: &mut dyn Write) -> std::io::Result<()> {
     let account = &imap.account;
     let endpoint = &account.endpoint;
-    let security = match endpoint.security {
-        Security::Tls => "TLS",
-        Security::StartTls => "STARTTLS",
-        Security::Plain => "not encrypted",
-    };
+    let security = security(endpoint.security);
     writeln!(out, "account        {}", account.name)?;
     writeln!(
         out,

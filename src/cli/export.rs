@@ -121,5 +121,6 @@ fn kind(kind: ExportKind) -> query::Export {
         ExportKind::Tls => query::Export::Tls,
         ExportKind::Bounces => query::Export::Bounces,
         ExportKind::Refusals => query::Export::Refusals,
+        ExportKind::Alerts => query::Export::Alerts,
     }
 }

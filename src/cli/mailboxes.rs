@@ -12,7 +12,7 @@ use crate::pipeline::imap::{self, Client, ErrorKind, Means};
 use crate::pipeline::net::{self, Stop};
 use crate::pipeline::store::{self, Marks, Store, Waiting};
 use crate::pipeline::{self, Planned, Trouble};
-use crate::query::{self, Findings};
+use crate::query::{self, Finding, Findings};
 
 /// Most characters that are shown of a folder's name.
 pub(super) const NAME: usize = 200;
@@ -130,9 +130,13 @@ pub(super) fn findings(database: &Path) -> anyhow::Result<Findings> {
     Ok(query::findings(&store::open_reading(database)?)?)
 }
 
-/// Prints findings, a line each.
-pub(super) fn print(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
-    for finding in &findings.list {
+/// Prints those findings that are to be told, a line each.
+pub(super) fn print(
+    findings: &Findings,
+    is_told: impl Fn(&Finding) -> bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for finding in findings.list.iter().filter(|finding| is_told(finding)) {
         writeln!(out, "{}: {}", finding.kind.word(), inert(&finding.text))?;
     }
     out.flush()

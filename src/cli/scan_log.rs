@@ -1,20 +1,22 @@
 //! `scan-log`: what mail servers' logs say of refusals.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::path::{Path, PathBuf};
 
 use super::args::{Format, ScanLog};
 use super::database::{self, Printed, column, number, text};
-use super::{ExitCode, Global, failure, mailboxes};
+use super::{ExitCode, Global, failure, mailboxes, telling};
 use crate::clock;
 use crate::config::Config;
 use crate::output::{count, inert};
 use crate::pipeline::net::Stop;
-use crate::pipeline::store::{self, Access, Marks, Store};
+use crate::pipeline::store::{self, Access, Marks, Store, Tried};
 use crate::pipeline::{LogTrouble, News, Scan, Scanned};
 use crate::query::{Cell, Column, ColumnKind};
 
+/// What begins the name of a log among the monitors.
+const MONITOR: &str = "log:";
 /// How long another process may keep the database, in seconds.
 const PATIENCE: u32 = 45;
 
@@ -38,10 +40,9 @@ pub(super) fn run(
     let (config, mut store) = database::open(global, Access::Create)?;
     let colours = failure::colours(global.no_color);
     mailboxes::be_patient(&mut store, colours, |tries| tries < PATIENCE)?;
-    let store = Mutex::new(store);
-    let server = this_host();
+    let server = telling::host(&config);
     let stop = Stop::default();
-    let scan = scan(&config, &store, &server, &stop);
+    let scan = scan(&config, &mut store, &server, &stop);
     let scanned = if args.paths.iter().any(|path| path == Path::new("-")) {
         scan.input(&mut io::stdin().lock())?
     } else {
@@ -81,7 +82,6 @@ pub(super) fn run(
         refusal: mailboxes::findings(&config.database)?.refusal,
         ..Marks::default()
     };
-    let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
     store.told(&printed)?;
     if scanned.news.is_empty() && scanned.troubles.is_empty() {
         Ok(ExitCode::Ok)
@@ -90,40 +90,38 @@ pub(super) fn run(
     }
 }
 
-/// Reads the logs of the configuration, once; false where one cannot be read, which is said.
+/// Reads the logs of the configuration, once, and remembers how each fared. Those that cannot be read.
 pub(super) fn pass(
     config: &Config,
-    store: &Mutex<Store>,
+    store: &mut Store,
     stop: &Stop,
-    colours: bool,
-) -> Result<bool, store::Error> {
-    let scanned = scan(config, store, &this_host(), stop).files(&config.logs, false)?;
-    for trouble in &scanned.troubles {
-        self::trouble(trouble, colours);
-    }
-    Ok(scanned.troubles.is_empty())
+) -> Result<Vec<LogTrouble>, store::Error> {
+    let scanned = scan(config, store, &telling::host(config), stop).files(&config.logs, false)?;
+    let tried = |path: &PathBuf| {
+        let mut troubles = scanned.troubles.iter();
+        // Of a rotated file, too, the log is what is configured.
+        let failed = troubles.find(|trouble| trouble.log == *path);
+        Tried {
+            name: format!("{MONITOR}{}", path.display()),
+            failed: failed.map(|trouble| trouble.what.clone()),
+        }
+    };
+    let tried: Vec<Tried> = config.logs.iter().map(tried).collect();
+    let names: Vec<String> = tried.iter().map(|tried| tried.name.clone()).collect();
+    store.tried(&tried, clock::now())?;
+    store.only_monitors(MONITOR, &names)?;
+    Ok(scanned.troubles)
 }
 
 /// What reads logs with these settings.
-pub(super) fn scan<'a>(
-    config: &'a Config,
-    store: &'a Mutex<Store>,
-    server: &'a str,
-    stop: &'a Stop,
-) -> Scan<'a> {
+fn scan<'a>(config: &'a Config, store: &'a mut Store, server: &'a str, stop: &'a Stop) -> Scan<'a> {
     Scan {
-        store,
+        store: RefCell::new(store),
         networks: &config.own.networks,
         server,
         stop,
         now: clock::now(),
     }
-}
-
-/// The name of this host.
-pub(super) fn this_host() -> String {
-    let system = rustix::system::uname();
-    system.nodename().to_string_lossy().into_owned()
 }
 
 /// Says why a log could not be read.

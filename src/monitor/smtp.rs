@@ -124,6 +124,13 @@ impl Asked {
         self.steps.iter().any(agreed)
     }
 
+    /// The code of the refusal, where it is about a block, reputation, authentication or policy.
+    pub fn code(&self) -> Option<String> {
+        let text = self.refusal()?.reply.to_string();
+        let code = codes::code(&text, Some(&self.provider.host));
+        code.map(std::borrow::Cow::into_owned)
+    }
+
     /// What it comes to.
     pub fn verdict(&self) -> Verdict {
         let Some(step) = self.refusal() else {
@@ -132,8 +139,7 @@ impl Asked {
                 None => Verdict::Taken,
             };
         };
-        let text = step.reply.to_string();
-        let known = codes::code(&text, Some(&self.provider.host)).is_some();
+        let known = self.code().is_some();
         match self.entry().map(|entry| entry.category) {
             Some(Category::Block) => Verdict::Refused,
             Some(Category::Throttle | Category::Other) => Verdict::Limited,
@@ -152,8 +158,7 @@ impl Asked {
         match self.refusal() {
             Some(step) => {
                 let text = step.reply.to_string();
-                let code = codes::code(&text, Some(&host));
-                observed.refusals.extend(code.map(|code| Refusal {
+                observed.refusals.extend(self.code().map(|code| Refusal {
                     server: server.to_owned(),
                     source_ip: own_address(&text, &provider, |ip| Some(ip) == local).or(local),
                     rcpt_domain: None,
@@ -162,7 +167,7 @@ impl Asked {
                     via: Via::Probe,
                     is_deferred: step.reply.is_temporary(),
                     status: step.reply.status.clone(),
-                    code: code.into_owned(),
+                    code,
                     text: cut(&text, TEXT).to_owned(),
                     first: now,
                     last: now,

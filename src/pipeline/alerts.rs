@@ -1,6 +1,7 @@
 //! The alerts at the end of a pass: what is new is taken in, the rules are asked, and what is to be told
 //! is committed before anything is sent.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -8,13 +9,11 @@ use chrono::{DateTime, Utc};
 use super::notify::Sender;
 use crate::alert::{self, Caps, Condition, Settings};
 use crate::net;
-use crate::query::{self, Due, Look, Ours};
+use crate::query::{self, Alert, Due, Look, Ours};
 use crate::store::{self, Change, Post, Seen, Store};
 
 /// The target that is no [[notify]]: whoever runs the program prints what it is given.
 pub const OUTPUT: &str = "-";
-/// Bytes of chance in a notice's identity.
-const IDENTITY: usize = 12;
 
 /// What the alerts of a database need.
 #[derive(Debug, Clone, Copy)]
@@ -45,13 +44,22 @@ pub enum Error {
     System(#[from] std::io::Error),
 }
 
+/// A new notice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct New {
+    /// Its identity.
+    pub id: String,
+    /// What its alerts that last are about, behind their rule.
+    pub about: Vec<(String, String)>,
+}
+
 /// What a look came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Looked {
     /// What is to be sent now, older notices among it.
     pub due: Vec<Due>,
-    /// The identities of the notices that are new, and of them those that tell of a beginning.
-    pub new: Vec<String>,
+    /// The notices that are new, and what they tell: rule, and what the alert is about.
+    pub new: Vec<New>,
     /// Whether one of them tells of a beginning.
     pub began: bool,
 }
@@ -83,12 +91,27 @@ impl Watch<'_> {
             posts.push(post(told)?);
         }
         store.post(&posts, self.targets, now)?;
-        let began: Vec<i64> = untold.began.iter().map(|alert| alert.id).collect();
+        let began: HashSet<i64> = untold.began.iter().map(|alert| alert.id).collect();
         let tells = |post: &Post| post.told.iter().any(|id| began.contains(id));
+        let alerts: HashMap<i64, &Alert> = untold
+            .began
+            .iter()
+            .chain(&untold.lasting)
+            .map(|alert| (alert.id, alert))
+            .collect();
+        let new = |post: &Post| New {
+            id: post.identity.clone(),
+            about: post
+                .told
+                .iter()
+                .filter_map(|id| alerts.get(id))
+                .map(|alert| (alert.rule.clone(), alert.about.clone()))
+                .collect(),
+        };
         Ok(Looked {
             due: query::due(&conn, now)?,
             began: posts.iter().any(tells),
-            new: posts.into_iter().map(|post| post.identity).collect(),
+            new: posts.iter().map(new).collect(),
         })
     }
 }
@@ -129,9 +152,9 @@ fn post(told: alert::Told) -> Result<Post, Error> {
 
 /// What no other notice has.
 pub(super) fn identity() -> Result<String, Error> {
-    let mut bytes = [0; IDENTITY];
+    let mut bytes = [0; 16];
     net::random(&mut bytes)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 /// How a delivery went.

@@ -16,7 +16,7 @@ pub struct Sender<'a> {
     /// Where secrets come from.
     pub environment: &'a Environment,
     /// The name of this host.
-    pub host: &'a str,
+    pub host: String,
     /// The request to end.
     pub stop: &'a Stop,
 }
@@ -60,7 +60,7 @@ impl Sender<'_> {
 
     fn as_host(&self, notify: &Notify) -> Host<'_> {
         Host {
-            name: self.host,
+            name: &self.host,
             timeout: notify.timeout,
             stop: self.stop,
         }

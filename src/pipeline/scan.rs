@@ -4,13 +4,12 @@
 //! found, so that no line counts twice: not after it was rotated, copied or packed, and not where the
 //! program ends in between. Standard input has no place; there the lines themselves are remembered.
 
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::net::IpAddr;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sha2::{Digest as _, Sha256};
@@ -40,7 +39,7 @@ const NEWS: usize = 1_000;
 /// Reads logs.
 pub struct Scan<'a> {
     /// The database.
-    pub store: &'a Mutex<Store>,
+    pub store: RefCell<&'a mut Store>,
     /// The networks that our mail leaves from.
     pub networks: &'a [Net],
     /// This host, for lines that name none.
@@ -95,13 +94,15 @@ pub struct News {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", path.display())]
 pub struct LogTrouble {
-    /// Its path.
+    /// The log that was asked for.
+    pub log: PathBuf,
+    /// Its path, or that of one of its rotated files.
     pub path: PathBuf,
     /// Why.
     pub what: String,
 }
 
-impl Scan<'_> {
+impl<'a> Scan<'a> {
     /// Reads what is new in these files; a FIFO too, to its end.
     ///
     /// # Errors
@@ -112,6 +113,7 @@ impl Scan<'_> {
             if self.stop.requested() {
                 break;
             }
+            tally.log.clone_from(path);
             match Log::open(path, may_be_pipe) {
                 Ok(Log::File(log)) => self.log(path, &log, &mut tally)?,
                 Ok(Log::Pipe(mut pipe)) => self.stream(path, &mut pipe, &mut tally)?,
@@ -131,8 +133,8 @@ impl Scan<'_> {
         Ok(tally.end())
     }
 
-    fn store(&self) -> MutexGuard<'_, Store> {
-        self.store.lock().unwrap_or_else(PoisonError::into_inner)
+    fn store(&self) -> RefMut<'_, &'a mut Store> {
+        self.store.borrow_mut()
     }
 
     fn settings<'s>(&'s self, counted: &'s dyn Fn(&LineDigest) -> u32) -> Settings<'s> {
@@ -315,8 +317,8 @@ fn matching<'l>(logs: &'l [store::Log], place: (u64, u64), head: &[u8]) -> Optio
 }
 
 /// What is read and not stored yet.
-struct Reading<'s> {
-    scan: &'s Scan<'s>,
+struct Reading<'s, 'a> {
+    scan: &'s Scan<'a>,
     gather: Gather<'s>,
     found: Tally,
     /// Bytes at the last line.
@@ -326,8 +328,8 @@ struct Reading<'s> {
     failed: Option<store::Error>,
 }
 
-impl<'s> Reading<'s> {
-    fn new(scan: &'s Scan<'s>, settings: Settings<'s>, changed: DateTime<Utc>) -> Self {
+impl<'s, 'a> Reading<'s, 'a> {
+    fn new(scan: &'s Scan<'a>, settings: Settings<'s>, changed: DateTime<Utc>) -> Self {
         Self {
             scan,
             gather: Gather::new(settings, changed),
@@ -406,11 +408,14 @@ struct Tally {
     cut: u64,
     news: BTreeMap<(String, String), News>,
     troubles: Vec<LogTrouble>,
+    /// The log that is read.
+    log: PathBuf,
 }
 
 impl Tally {
     fn trouble(&mut self, path: &Path, error: &io::Error) {
         self.troubles.push(LogTrouble {
+            log: self.log.clone(),
             path: path.to_owned(),
             what: error.to_string(),
         });

@@ -4,7 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
-use super::Error;
+use super::condition::{Where, refuse};
+use super::names::Reporters;
+use super::{Error, Filter};
 
 /// Most alerts that are told of at once, of each sort. Open ones are bounded by the rules.
 const MOST: i64 = 5_000;
@@ -232,4 +234,23 @@ pub fn due(conn: &Connection, now: DateTime<Utc>) -> Result<Vec<Due>, Error> {
 /// The word for how bad something is.
 pub const fn level(critical: bool) -> &'static str {
     if critical { "critical" } else { "warning" }
+}
+
+/// The conditions of a filter on alerts, which have a time and nothing else that it knows.
+pub(super) fn select(filter: &Filter) -> Result<Where, Error> {
+    let why = "alerts can be filtered by their time alone";
+    for (what, set) in [
+        ("a domain", filter.domain.is_some()),
+        ("a source", filter.net.is_some()),
+        ("a reporter", filter.reporter.is_some()),
+        ("a type", filter.kind.is_some()),
+    ] {
+        refuse("alerts", what, set, why)?;
+    }
+    let mut select = Where {
+        text: "1".to_owned(),
+        values: Vec::new(),
+    };
+    select.period(filter, &Reporters::default());
+    Ok(select)
 }

@@ -83,3 +83,8 @@ pub(super) fn number(words: Words, word: &str) -> Result<i64, String> {
         None => Err(all.join(", ")),
     }
 }
+
+/// How bad an alert is.
+pub(super) fn level(number: i64) -> Option<&'static str> {
+    matches!(number, 0 | 1).then(|| super::alerts::level(number == 1))
+}

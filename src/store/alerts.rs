@@ -96,6 +96,16 @@ impl Store {
         })
     }
 
+    /// When a monitor was last tried.
+    pub fn last_try(&self, name: &str) -> Result<Option<DateTime<Utc>>, Error> {
+        let find = "SELECT tried FROM monitor WHERE name = ?1";
+        let tried: Option<i64> = self
+            .conn
+            .query_row(find, [name], |row| row.get(0))
+            .optional()?;
+        Ok(tried.and_then(|tried| DateTime::from_timestamp(tried, 0)))
+    }
+
     /// Forgets the monitors of this kind (`imap:`) that are not among these any more.
     pub fn only_monitors(&mut self, kind: &str, names: &[String]) -> Result<(), Error> {
         let mut find = self

@@ -9,7 +9,7 @@ use crate::store::{Access, Settings as StoreSettings, open_reading};
 /// A log in a directory, and a database.
 struct World {
     dir: tempfile::TempDir,
-    store: Mutex<Store>,
+    store: Store,
     now: DateTime<Utc>,
 }
 
@@ -39,7 +39,7 @@ impl World {
         fs::create_dir(dir.path().join("log")).unwrap();
         Self {
             dir,
-            store: Mutex::new(store),
+            store,
             now: "2026-11-26T12:00:00Z".parse().unwrap(),
         }
     }
@@ -82,7 +82,7 @@ impl World {
         self.now += TimeDelta::minutes(1);
         let stop = Stop::default();
         read(&Scan {
-            store: &self.store,
+            store: RefCell::new(&mut self.store),
             networks: &[],
             server: "this",
             stop: &stop,

@@ -24,6 +24,7 @@ pub(super) fn of(kind: Export) -> Vec<&'static Field> {
         Export::Tls => &[TLS, PROBLEMS, PROVENANCE],
         Export::Bounces => &[BOUNCE, PROBLEMS, PROVENANCE],
         Export::Refusals => &[REFUSAL],
+        Export::Alerts => &[ALERT],
     };
     parts.iter().copied().flatten().collect()
 }
@@ -72,6 +73,7 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN bounce_recipient y ON y.report = r.id"
         }
         Export::Refusals => "refusal x",
+        Export::Alerts => "(SELECT *, began AS time FROM alert) r",
     }
 }
 
@@ -271,4 +273,22 @@ const PROVENANCE: &[Field] = &[
     field("foreign", "r.is_foreign", Read::Bool),
     field("origin", "m.origin", Read::Text),
     field("part", "r.part", Read::Text),
+];
+
+const ALERT: &[Field] = &[
+    field("id", "r.id", Read::Int),
+    field("rule", "r.rule", Read::Text),
+    field("about", "r.about", Read::Text),
+    field("level", "r.critical", Read::Word(words::level)),
+    field("unproven", "r.unproven", Read::Bool),
+    field("began", "r.began", Read::Time),
+    field("seen", "r.seen", Read::Time),
+    field("ended", "r.ended", Read::Time),
+    field("title", "r.title", Read::Text),
+    field("evidence", "r.evidence", Read::Text),
+    field("advice", "r.advice", Read::Text),
+    field("command", "r.command", Read::Text),
+    field("told", "r.told", Read::Time),
+    field("acknowledged", "r.acknowledged", Read::Time),
+    field("note", "r.note", Read::Text),
 ];

@@ -13,7 +13,7 @@ use super::answer::{Cell, Column, ColumnKind};
 use super::condition::Where;
 use super::names::Reporters;
 use super::words::Words;
-use super::{Error, Filter, Sort, bounces, feedback, read, records, refusals, tls};
+use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, refusals, tls};
 use lists::Lists;
 
 /// What [`export()`] hands out.
@@ -35,6 +35,8 @@ pub enum Export {
     Bounces,
     /// Refusals from logs and probes, a row a reply and day.
     Refusals,
+    /// Alerts.
+    Alerts,
 }
 
 impl Export {
@@ -48,6 +50,7 @@ impl Export {
         Self::Tls,
         Self::Bounces,
         Self::Refusals,
+        Self::Alerts,
     ];
 
     /// The name, as typed.
@@ -61,9 +64,11 @@ impl Export {
             Self::Tls => "tls",
             Self::Bounces => "bounces",
             Self::Refusals => "refusals",
+            Self::Alerts => "alerts",
         }
     }
 
+    /// The number of the kind of report, as in the schema; 0 for what is no report.
     const fn stored(self) -> u8 {
         match self {
             Self::Records | Self::Aggregate | Self::Failures => 1,
@@ -71,8 +76,8 @@ impl Export {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
-            // No report.
-            Self::Refusals => 0,
+            // No reports.
+            Self::Refusals | Self::Alerts => 0,
         }
     }
 }
@@ -126,6 +131,7 @@ impl Rows {
             Export::Tls => tls::select(select, filter),
             Export::Bounces => bounces::select(select, filter),
             Export::Refusals => refusals::select(filter),
+            Export::Alerts => alerts::select(filter),
         }
     }
 
@@ -135,7 +141,9 @@ impl Rows {
             Export::Records | Export::Failures => "r.time, r.id, x.n",
             Export::Tls | Export::Bounces => "r.time, r.id, y.n",
             Export::Refusals => "x.day, x.id",
-            Export::Aggregate | Export::Complaints | Export::FailureReports => "r.time, r.id",
+            Export::Aggregate | Export::Complaints | Export::FailureReports | Export::Alerts => {
+                "r.time, r.id"
+            }
         };
         let Some(sort) = &self.sort else {
             return Ok(order.to_owned());
