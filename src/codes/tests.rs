@@ -182,7 +182,7 @@ fn every_entry_says_all_and_is_found_by_its_name() {
         if let Some(form) = entry.form {
             assert!(form.starts_with("http"), "{}: {form}", entry.name);
         }
-        let is_shared = Status::of(entry.name).is_some() || entry.name.starts_with("x.");
+        let is_shared = entry.name.starts_with("x.");
         let found = find(entry.name, None).map(|found| found.name);
         if !is_shared {
             assert_eq!(found, Some(entry.name));
