@@ -1,7 +1,8 @@
 //! Questions to the database, and plain rows for answers.
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
-//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at. All of them are handed a connection that cannot
+//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at, [`cases`] what was
+//! done to have addresses delisted. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -10,6 +11,7 @@
 
 mod answer;
 mod bounces;
+pub mod cases;
 mod condition;
 mod export;
 mod feedback;
