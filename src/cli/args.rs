@@ -201,6 +201,17 @@ Examples:
   postwatch explain \"550 5.7.606 Access denied, banned sending IP [192.0.2.7] (AS16012609)\"
   grep status=bounced /var/log/mail.log | postwatch explain -")]
     Explain(Explain),
+    /// The delisting case of an address: what was asked, when, and what was answered
+    ///
+    /// A case is of an address or a network, and one is open at a time. Its notes are dated as they are
+    /// made; each moves the reminder. A TEXT that is `-` is read from standard input.
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch case open 192.0.2.7 \"refused by Outlook.com with S3140\""
+    )]
+    Case(Case),
     /// What could not be read, in whole or in part, kept whole
     #[command(
         subcommand,
@@ -521,6 +532,97 @@ pub(crate) struct Export {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filters: Filters,
+}
+
+/// `case`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Case {
+    /// Open a case
+    #[command(after_help = "\
+Examples:
+  postwatch case open 192.0.2.7
+  postwatch case open 192.0.2.0/28 --remind 7d \"all of the network, since Monday\"")]
+    Open {
+        /// The address, or the network
+        #[arg(value_name = "IP")]
+        net: Net,
+        /// What is to be said of it; `-`: standard input
+        text: Option<String>,
+        #[command(flatten)]
+        remind: Remind,
+    },
+    /// Add a note to an open case
+    #[command(after_help = "\
+Examples:
+  postwatch case note 192.0.2.7 --kind asked \"with the form\"
+  postwatch case note 192.0.2.7 --kind answer --remind 1d - < answer.txt")]
+    Note {
+        /// The address, or the network, as it was opened
+        #[arg(value_name = "IP")]
+        net: Net,
+        /// What is to be noted; `-`: standard input
+        text: String,
+        /// What it is
+        #[arg(long, value_enum, default_value_t = CaseKind::Note)]
+        kind: CaseKind,
+        #[command(flatten)]
+        remind: Remind,
+    },
+    /// Close a case
+    #[command(after_help = "Example:\n  postwatch case close 192.0.2.7 \"delisted\"")]
+    Close {
+        /// The address, or the network, as it was opened
+        #[arg(value_name = "IP")]
+        net: Net,
+        /// How it ended; `-`: standard input
+        text: Option<String>,
+    },
+    /// List the open cases with their notes
+    #[command(after_help = "Example:\n  postwatch case list --all --format csv")]
+    List {
+        /// Only those of this address or network, of what is in it, and of what it is in
+        #[arg(value_name = "IP")]
+        net: Option<Net>,
+        /// Also those that are closed
+        #[arg(long)]
+        all: bool,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+}
+
+/// What a note is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CaseKind {
+    /// The provider was asked
+    Asked,
+    /// The number that the provider gave it
+    Ticket,
+    /// What the provider answered
+    Answer,
+    /// What came of it
+    Result,
+    /// Anything else
+    Note,
+}
+
+/// When to be reminded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub(crate) struct Remind {
+    /// Be reminded after so many days without a further note; 0d: never
+    #[arg(long, value_name = "DAYS", default_value = "3d", value_parser = days)]
+    pub(crate) remind: u32,
+}
+
+/// A number of days: `3d`.
+fn days(text: &str) -> Result<u32, &'static str> {
+    match text.parse() {
+        Ok(When::DaysAgo(days)) if days <= 3650 => Ok(days),
+        _ => Err("expected a number of days such as 3d, or 0d"),
+    }
 }
 
 /// `explain`.

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod args;
+mod case;
 mod check;
 mod completions;
 mod config_check;
@@ -110,6 +111,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Explain(args) => return explain::run(args, global, out),
+        Command::Case(args) => return case::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),
         Command::Db(args) => return db::run(args, global, out),
     }

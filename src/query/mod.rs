@@ -3,7 +3,7 @@
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
 //! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at,
 //! [`blocks()`] who refuses us, [`facts()`] what the rules of alerts are about, [`open_alerts()`] and its
-//! neighbours the alerts. All of them are handed a connection that cannot
+//! neighbours the alerts, [`cases`] what was done to have addresses delisted. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -14,6 +14,7 @@ mod alerts;
 mod answer;
 mod blocks;
 mod bounces;
+pub mod cases;
 mod condition;
 mod export;
 mod facts;
