@@ -8,6 +8,7 @@ pub mod csv;
 pub mod explain;
 pub mod json;
 mod lines;
+pub mod status;
 pub mod table;
 
 use chrono::DateTime;

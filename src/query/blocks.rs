@@ -211,6 +211,3 @@ fn judge(
         accepted,
     })
 }
-
-#[cfg(test)]
-mod tests;

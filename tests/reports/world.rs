@@ -8,7 +8,7 @@ use postwatch::message::{Carrier, Trust};
 use postwatch::report::aggregate::{DkimAuth, Generation, PolicyPublished, Reason, SpfAuth};
 use postwatch::report::bounce::Recipient;
 use postwatch::report::complaint::{Original, Shape};
-use postwatch::report::refusal::{Observed, Refusal, Via};
+use postwatch::report::refusal::{Accepted, Observed, Refusal, Via};
 use postwatch::report::tls::{TlsFailure, TlsPolicy};
 use postwatch::report::vocabulary::{
     Action, Alignment, AuthFailure, Disposition, DkimResult, Evaluated, FeedbackType, Policy,
@@ -62,9 +62,8 @@ impl World {
     }
 
     /// What a log or a probe observed.
-    pub(crate) fn observe(&mut self, refusals: Vec<Refusal>) {
+    pub(crate) fn observe(&mut self, refusals: Vec<Refusal>, accepted: Vec<Accepted>) {
         self.store.commit().unwrap();
-        let accepted = Vec::new();
         self.store
             .observe(&Observed { refusals, accepted })
             .unwrap();
@@ -174,7 +173,7 @@ impl World {
         self.put(None, Trust::Unknown, Content::Tls(Box::new(tls)), &[]);
     }
 
-    fn bounce(&mut self, bounce: Bounce) {
+    pub(crate) fn bounce(&mut self, bounce: Bounce) {
         self.put(
             Some("postmaster@mx.example"),
             Trust::Unknown,
@@ -545,30 +544,33 @@ fn refusals(world: &mut World) {
         last: first + chrono::TimeDelta::hours(3),
         count: 4,
     };
-    world.observe(vec![
-        refusal.clone(),
-        Refusal {
-            source_ip: None,
-            is_deferred: true,
-            status: Some("4.7.650".into()),
-            code: "S775".into(),
-            text: "451 4.7.650 rate limited (S775)".into(),
-            count: 2,
-            ..refusal.clone()
-        },
-        Refusal {
-            source_ip: Some(ip("2001:db8::7")),
-            rcpt_domain: None,
-            provider: "isp.example\u{202e}".into(),
-            via: Via::Probe,
-            code: "=cmd|' /C calc'!A0".into(),
-            text: "550 5.7.1 \u{1b}[31mred".into(),
-            first: first + chrono::TimeDelta::days(1),
-            last: first + chrono::TimeDelta::days(1),
-            count: 1,
-            ..refusal
-        },
-    ]);
+    world.observe(
+        vec![
+            refusal.clone(),
+            Refusal {
+                source_ip: None,
+                is_deferred: true,
+                status: Some("4.7.650".into()),
+                code: "S775".into(),
+                text: "451 4.7.650 rate limited (S775)".into(),
+                count: 2,
+                ..refusal.clone()
+            },
+            Refusal {
+                source_ip: Some(ip("2001:db8::7")),
+                rcpt_domain: None,
+                provider: "isp.example\u{202e}".into(),
+                via: Via::Probe,
+                code: "=cmd|' /C calc'!A0".into(),
+                text: "550 5.7.1 \u{1b}[31mred".into(),
+                first: first + chrono::TimeDelta::days(1),
+                last: first + chrono::TimeDelta::days(1),
+                count: 1,
+                ..refusal
+            },
+        ],
+        Vec::new(),
+    );
 }
 
 /// The world of the golden files.
