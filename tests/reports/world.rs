@@ -17,7 +17,7 @@ use postwatch::report::vocabulary::{
 use postwatch::report::{
     Aggregate, Bounce, Complaint, Content, Failure, Item, Metadata, Raw, Record, Tls,
 };
-use postwatch::store::{Access, Ahead, Incoming, Own, Preparation, Settings, Store};
+use postwatch::store::{Access, Ahead, Change, Incoming, Own, Preparation, Seen, Settings, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -573,6 +573,24 @@ fn refusals(world: &mut World) {
     );
 }
 
+fn alerts(world: &mut World) {
+    let seen = Seen {
+        rule: "refusal",
+        about: "192.0.2.1 Outlook.com".into(),
+        critical: true,
+        unproven: false,
+        title: "192.0.2.1 is refused by Outlook.com (S3140)\u{1b}[2J".into(),
+        evidence: "550 5.7.1 (S3140)".into(),
+        advice: "Ask for delisting.".into(),
+        command: "postwatch explain S3140".into(),
+    };
+    world.store.commit().unwrap();
+    let begin = [Change::Begin(seen)];
+    let now = at("2026-03-30T12:00:00Z");
+    world.store.change_alerts(&begin, now).unwrap();
+    world.store.begin().unwrap();
+}
+
 /// The world of the golden files.
 pub(crate) fn fixed() -> (Connection, TempDir) {
     let mut world = World::new();
@@ -580,5 +598,6 @@ pub(crate) fn fixed() -> (Connection, TempDir) {
     feedback(&mut world);
     others(&mut world);
     refusals(&mut world);
+    alerts(&mut world);
     world.read()
 }
