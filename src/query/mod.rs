@@ -17,6 +17,7 @@ mod export;
 mod feedback;
 mod findings;
 mod group;
+pub mod guide;
 mod names;
 mod rank;
 mod read;
