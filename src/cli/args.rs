@@ -119,6 +119,24 @@ Examples:
 Example:
   postwatch run --config /etc/postwatch/postwatch.toml")]
     Run,
+    /// Read a mail server's log for refusals with a block, reputation or policy code
+    ///
+    /// Understands Postfix, Exim, syslog and journal lines (journalctl -o short, short-iso, cat, json)
+    /// of any other server that logs the replies it gets; plain or .gz. A log is read from where it
+    /// was left, also after it was rotated, copied or packed, and no line counts twice. The logs of
+    /// [[log]] in the configuration are read by `poll` and `run`.
+    ///
+    /// `-` reads standard input, of which it is not known what was read before: there a refusal is left
+    /// out where the same line is among the last 100,000 that were counted. Stamps without a zone are in
+    /// that of this host, those without a year in the last one that fits the file.
+    ///
+    /// Prints what is new, grouped by code, and exits with 1 where something is.
+    #[command(after_help = "\
+Examples:
+  postwatch scan-log /var/log/mail.log
+  postwatch scan-log /var/log/exim4/mainlog /var/log/exim4/mainlog.1
+  journalctl -u postfix@- --since yesterday | postwatch scan-log -")]
+    ScanLog(ScanLog),
     /// Check the configuration
     #[command(
         subcommand,
@@ -127,6 +145,28 @@ Example:
   postwatch config check"
     )]
     Config(Config),
+    /// Alerts: what is open, a trial of the delivery, silence
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch alerts list"
+    )]
+    Alerts(Alerts),
+    /// Ask receivers whether they would take your mail
+    ///
+    /// Connects from this host to each [[probe]] (without one to Outlook.com, Exchange Online, Gmail and
+    /// Yahoo), says EHLO, STARTTLS where it is offered, MAIL FROM and QUIT, and explains the answers. No
+    /// recipient is named and no mail sent. Works without a configuration and without a database; where
+    /// there is a database, the answers are stored.
+    ///
+    /// Exit codes: 0 well; 1 a receiver puts mail off or cannot be reached; 2 one refuses it with the code
+    /// of a block; 3 everything else, such as none that can be reached.
+    #[command(after_help = "\
+Examples:
+  postwatch check --smtp
+  postwatch check --smtp --format json | jq .rows[].verdict")]
+    Check(Check),
     /// Mailboxes: sign in to one
     #[command(
         subcommand,
@@ -219,6 +259,9 @@ Example:
     Man,
 }
 
+/// What is wrong where `-` stands beside a path.
+const ALONE: &str = "`-` stands alone: read standard input or paths, not both";
+
 /// Where messages are read from.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct Inputs {
@@ -254,9 +297,7 @@ impl Inputs {
     fn check(&self) -> Result<(), &'static str> {
         let dash = self.paths.iter().any(|path| path == Path::new("-"));
         match (dash, self.mbox) {
-            (true, _) if self.paths.len() > 1 => {
-                Err("`-` stands alone: read standard input or paths, not both")
-            }
+            (true, _) if self.paths.len() > 1 => Err(ALONE),
             (false, true) => Err("--mbox is for standard input (`-`); files need no flag"),
             _ => Ok(()),
         }
@@ -302,6 +343,19 @@ pub(crate) enum PollFormat {
     Json,
 }
 
+/// `scan-log`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct ScanLog {
+    /// The logs, in the order in which they were written; or `-`: standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
+}
+
 /// `config`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub(crate) enum Config {
@@ -311,6 +365,75 @@ pub(crate) enum Config {
     /// Changes nothing.
     #[command(after_help = "Example:\n  postwatch config check")]
     Check,
+}
+
+/// `alerts`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Alerts {
+    /// List the open alerts
+    #[command(
+        after_help = "Examples:\n  postwatch alerts list\n  postwatch alerts list --all --format csv"
+    )]
+    List {
+        /// Also those that have ended
+        #[arg(long)]
+        all: bool,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
+    /// Send a trial to each [[notify]], and say what became of it
+    #[command(after_help = "Example:\n  postwatch alerts test")]
+    Test,
+    /// Silence an open alert: no more reminders; its end is still told
+    #[command(
+        after_help = "Examples:\n  postwatch alerts ack 7 --note \"asked for delisting\"\n  postwatch alerts ack all"
+    )]
+    Ack {
+        /// Its number in the list, or `all`
+        #[arg(value_name = "ID")]
+        id: Which,
+        /// A note that is kept with it
+        #[arg(long, value_name = "TEXT")]
+        note: Option<String>,
+    },
+}
+
+/// Which alerts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// Every open one.
+    All,
+    /// This one.
+    One(i64),
+}
+
+impl FromStr for Which {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "all" {
+            return Ok(Self::All);
+        }
+        let id = text.parse().ok().filter(|id| *id > 0);
+        id.map(Self::One)
+            .ok_or("expected the number of an alert, or all")
+    }
+}
+
+/// `check`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Check {
+    /// Ask receivers over SMTP
+    #[arg(long, required = true)]
+    pub(crate) smtp: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
 }
 
 /// `imap`.
@@ -397,6 +520,8 @@ pub(crate) enum ReportKind {
     Tls,
     /// Delivery status notifications
     Bounces,
+    /// What receivers answered that took no mail, from logs and probes
+    Refusals,
 }
 
 /// `export`.
@@ -537,6 +662,10 @@ pub(crate) enum ExportKind {
     Tls,
     /// Delivery status notifications, a row a recipient
     Bounces,
+    /// Refusals from logs and probes, a row a reply and day
+    Refusals,
+    /// Alerts; of the filters, only --since, --until, --sort and --limit
+    Alerts,
 }
 
 /// How `export` writes.
@@ -622,6 +751,7 @@ pub(crate) enum By {
     Subject,
     List,
     Disposition,
+    Code,
     Day,
     Week,
     Month,
@@ -770,6 +900,11 @@ impl Cli {
             Command::Ingest(Ingest { inputs, .. }) | Command::Parse(Parse { inputs, .. }) => {
                 inputs.check()
             }
+            Command::ScanLog(ScanLog { paths, .. })
+                if paths.len() > 1 && paths.iter().any(|path| path == Path::new("-")) =>
+            {
+                Err(ALONE)
+            }
             _ => Ok(()),
         };
         match checked {
@@ -888,7 +1023,6 @@ mod tests {
         };
         assert_eq!(report.by, [By::Ip, By::Day, By::HeaderFrom]);
         assert!(read("report failures --by verdict").is_err());
-        assert!(read("report failures --by code").is_err());
     }
 
     #[test]

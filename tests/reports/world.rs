@@ -8,6 +8,7 @@ use postwatch::message::{Carrier, Trust};
 use postwatch::report::aggregate::{DkimAuth, Generation, PolicyPublished, Reason, SpfAuth};
 use postwatch::report::bounce::Recipient;
 use postwatch::report::complaint::{Original, Shape};
+use postwatch::report::refusal::{Observed, Refusal, Via};
 use postwatch::report::tls::{TlsFailure, TlsPolicy};
 use postwatch::report::vocabulary::{
     Action, Alignment, AuthFailure, Disposition, DkimResult, Evaluated, FeedbackType, Policy,
@@ -58,6 +59,16 @@ impl World {
             store,
             count: 0,
         }
+    }
+
+    /// What a log or a probe observed.
+    pub(crate) fn observe(&mut self, refusals: Vec<Refusal>) {
+        self.store.commit().unwrap();
+        let accepted = Vec::new();
+        self.store
+            .observe(&Observed { refusals, accepted })
+            .unwrap();
+        self.store.begin().unwrap();
     }
 
     /// All that was written, for reading.
@@ -517,11 +528,55 @@ fn others(world: &mut World) {
     });
 }
 
+fn refusals(world: &mut World) {
+    let first = at("2026-03-10T07:00:00Z");
+    let refusal = Refusal {
+        server: "mx".into(),
+        source_ip: Some(ip("192.0.2.1")),
+        rcpt_domain: Some("outlook.example".into()),
+        remote_host: Some("mx.outlook.example".into()),
+        provider: "Outlook.com".into(),
+        via: Via::Log,
+        is_deferred: false,
+        status: Some("5.7.1".into()),
+        code: "S3140".into(),
+        text: "550 5.7.1 messages from [192.0.2.1] weren't\tsent (S3140)".into(),
+        first,
+        last: first + chrono::TimeDelta::hours(3),
+        count: 4,
+    };
+    world.observe(vec![
+        refusal.clone(),
+        Refusal {
+            source_ip: None,
+            is_deferred: true,
+            status: Some("4.7.650".into()),
+            code: "S775".into(),
+            text: "451 4.7.650 rate limited (S775)".into(),
+            count: 2,
+            ..refusal.clone()
+        },
+        Refusal {
+            source_ip: Some(ip("2001:db8::7")),
+            rcpt_domain: None,
+            provider: "isp.example\u{202e}".into(),
+            via: Via::Probe,
+            code: "=cmd|' /C calc'!A0".into(),
+            text: "550 5.7.1 \u{1b}[31mred".into(),
+            first: first + chrono::TimeDelta::days(1),
+            last: first + chrono::TimeDelta::days(1),
+            count: 1,
+            ..refusal
+        },
+    ]);
+}
+
 /// The world of the golden files.
 pub(crate) fn fixed() -> (Connection, TempDir) {
     let mut world = World::new();
     aggregates(&mut world);
     feedback(&mut world);
     others(&mut world);
+    refusals(&mut world);
     world.read()
 }
