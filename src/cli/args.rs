@@ -245,10 +245,18 @@ Example:
     ///
     /// Writes to the file that --config names, else to $POSTWATCH_CONFIG, else to ./postwatch.toml.
     /// Only its owner can read it. A file that is there is never overwritten.
+    ///
+    /// With --guide it writes nothing: it says where to enrol for reports, in order, with the records to
+    /// publish for the domains and the mailbox of the configuration, and ticks off what has arrived.
     #[command(after_help = "\
-Example:
-  postwatch init --config /etc/postwatch/postwatch.toml")]
-    Init,
+Examples:
+  postwatch init --config /etc/postwatch/postwatch.toml
+  postwatch init --guide")]
+    Init {
+        /// Say where to enrol for reports, and which of them have arrived
+        #[arg(long)]
+        guide: bool,
+    },
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -14,6 +14,7 @@ mod db;
 mod explain;
 mod export;
 mod failure;
+mod guide;
 mod imap;
 mod ingest;
 mod init;
@@ -99,7 +100,8 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Completions { shell } => completions::run(*shell, out)?,
         Command::Man => man::run(out)?,
-        Command::Init => init::run(global, out)?,
+        Command::Init { guide: false } => init::run(global, out)?,
+        Command::Init { guide: true } => guide::run(global, out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),

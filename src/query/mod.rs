@@ -21,6 +21,7 @@ mod facts;
 mod feedback;
 mod findings;
 mod group;
+pub mod guide;
 mod names;
 mod rank;
 mod read;
