@@ -462,3 +462,62 @@ fn the_program_speaks_the_language_of_monitoring() {
         )
     );
 }
+
+#[test]
+fn a_pass_over_the_logs_of_the_configuration_tells_what_is_new_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = dir.path().join("postwatch.toml");
+    let log = dir.path().join("mail.log");
+    std::fs::write(&config, "[[log]]\npath = \"mail.log\"\n").unwrap();
+    let poll = || {
+        let output = postwatch(dir.path(), &["--config", "postwatch.toml", "poll"]);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (
+            output.status.code().unwrap(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (code, out, err) = poll();
+    assert_eq!((code, out.as_str()), (3, ""), "{err}");
+    assert!(err.contains("mail.log: No such file"), "{err}");
+    let line = |n: u32| {
+        format!(
+            "2026-03-30T12:00:{n:02}Z mx postfix/smtp[9]: 4A: to=<a@outlook.com>, relay={HOST}[52.101.1.2]:25, \
+             dsn=5.7.1, status=bounced (host {HOST}[52.101.1.2] said: {S3140} (in reply to MAIL FROM command))\n"
+        )
+    };
+    std::fs::write(&log, line(1) + &line(2)).unwrap();
+    let (code, out, err) = poll();
+    assert_eq!((code, err.as_str()), (1, ""));
+    assert!(
+        out.contains("refusal: S3140 from Outlook.com, 2 x: 550 5.7.1"),
+        "{out}"
+    );
+    assert_eq!(poll(), (0, String::new(), String::new()));
+    // The same code on the same day is no news.
+    std::fs::write(&log, line(1) + &line(2) + &line(3)).unwrap();
+    assert_eq!(poll(), (0, String::new(), String::new()));
+    let report = postwatch(
+        dir.path(),
+        &[
+            "--config",
+            "postwatch.toml",
+            "report",
+            "refusals",
+            "--format",
+            "csv",
+        ],
+    );
+    let report = String::from_utf8(report.stdout).unwrap();
+    assert!(
+        report.contains("\nS3140,3,3,0,Outlook.com,192.0.2.7,1,"),
+        "{report}"
+    );
+    let checked = postwatch(
+        dir.path(),
+        &["--config", "postwatch.toml", "config", "check"],
+    );
+    let checked = String::from_utf8(checked.stdout).unwrap();
+    assert!(checked.contains("mail.log: "), "{checked}");
+}
