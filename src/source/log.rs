@@ -256,6 +256,28 @@ mod tests {
     }
 
     #[test]
+    fn a_pipe_is_opened_where_one_is_wanted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        // Without waiting for a writer.
+        let error = Log::open(&path, false).unwrap_err();
+        assert_eq!(error.to_string(), "not a regular file");
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || fs::write(path, "line\n").unwrap()
+        });
+        let Log::Pipe(mut pipe) = Log::open(&path, true).unwrap() else {
+            panic!("a pipe");
+        };
+        let mut text = String::new();
+        pipe.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "line\n");
+        writer.join().unwrap();
+    }
+
+    #[test]
     fn rotated_files_come_in_the_order_of_their_last_change() {
         let dir = tempfile::tempdir().unwrap();
         for (name, age) in [

@@ -4,6 +4,7 @@
 //! counted once whenever the program ends. All of it is bounded, whatever a receiver answers: rows a
 //! day, providers, logs and lines that are remembered.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -290,13 +291,35 @@ impl Store {
                 row.is_deferred,
                 row.status,
                 row.code,
-                row.text,
+                self.hidden(&row.text),
                 row.first.timestamp(),
                 row.last.timestamp(),
                 signed(row.count),
             ])?;
         days.insert(day, rows + 1);
         Ok(())
+    }
+
+    /// A reply, in which addresses are hidden where those of recipients are hashed.
+    fn hidden<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        if self.settings.recipients_key.is_none() || !text.contains('@') {
+            return Cow::Borrowed(text);
+        }
+        let is_end = |c: char| c.is_whitespace() || "<>()[]{},;:\"'".contains(c);
+        let mut out = String::with_capacity(text.len());
+        for part in text.split_inclusive(is_end) {
+            let word = part.trim_end_matches(is_end);
+            let end = part.get(word.len()..).unwrap_or_default();
+            let bare = word.trim_end_matches('.');
+            if bare.contains('@') {
+                out.push_str(&self.recipient(bare));
+                out.push_str(word.get(bare.len()..).unwrap_or_default());
+            } else {
+                out.push_str(word);
+            }
+            out.push_str(end);
+        }
+        Cow::Owned(out)
     }
 
     /// Counts a refusal in the row that is there; false where none is.

@@ -41,7 +41,8 @@ pub struct Gather<'s> {
     /// The lines that were counted, each with how often it stood in the log so far.
     lines: HashMap<LineDigest, u32>,
     stood: HashMap<LineDigest, u32>,
-    meanings: HashMap<(String, String), Option<Rc<Meaning>>>,
+    /// By the digest of a host and of what does not change in its reply.
+    meanings: HashMap<LineDigest, Option<Rc<Meaning>>>,
     /// The key that is looked for in `accepted`.
     pair: Vec<u8>,
 }
@@ -55,7 +56,8 @@ struct Key {
     recipient: Option<String>,
     host: String,
     is_deferred: bool,
-    gist: String,
+    /// Of the reply: of the host and of what does not change in it.
+    gist: LineDigest,
 }
 
 /// What a reply means, whatever changes in it from message to message.
@@ -206,8 +208,8 @@ impl<'s> Gather<'s> {
         let text = lossy(refused.text);
         let text = cut(&text, TEXT);
         let host = refused.host.map(name).unwrap_or_default();
-        let gist = gist(text);
-        let Some(meaning) = self.meaning(text, &host, &gist) else {
+        let gist = digest(format!("{host}\0{}", gist(text)).as_bytes());
+        let Some(meaning) = self.meaning(text, &host, gist) else {
             return;
         };
         if !self.is_new(line) {
@@ -258,9 +260,8 @@ impl<'s> Gather<'s> {
     }
 
     /// What a reply means; `None` where it is not about us.
-    fn meaning(&mut self, text: &str, host: &str, gist: &str) -> Option<Rc<Meaning>> {
-        let key = (host.to_owned(), gist.to_owned());
-        if let Some(known) = self.meanings.get(&key) {
+    fn meaning(&mut self, text: &str, host: &str, gist: LineDigest) -> Option<Rc<Meaning>> {
+        if let Some(known) = self.meanings.get(&gist) {
             return known.clone();
         }
         let named = Some(host).filter(|host| !host.is_empty());
@@ -280,17 +281,13 @@ impl<'s> Gather<'s> {
         if self.meanings.len() >= REMEMBERED {
             self.meanings.clear();
         }
-        self.meanings.insert(key, meaning.clone());
+        self.meanings.insert(gist, meaning.clone());
         meaning
     }
 
     /// Whether a line was not counted before; then it is now.
     fn is_new(&mut self, line: &[u8]) -> bool {
-        let whole: [u8; 32] = Sha256::digest(line).into();
-        let mut digest = LineDigest::default();
-        for (to, from) in digest.iter_mut().zip(whole) {
-            *to = from;
-        }
+        let digest = digest(line);
         if self.stood.len() >= REMEMBERED && !self.stood.contains_key(&digest) {
             self.stood.clear();
         }
@@ -302,6 +299,16 @@ impl<'s> Gather<'s> {
         self.lines.insert(digest, *stood);
         true
     }
+}
+
+/// 16 bytes of a SHA-256.
+fn digest(bytes: &[u8]) -> LineDigest {
+    let whole: [u8; 32] = Sha256::digest(bytes).into();
+    let mut digest = LineDigest::default();
+    for (to, from) in digest.iter_mut().zip(whole) {
+        *to = from;
+    }
+    digest
 }
 
 /// What a message of a program says.

@@ -130,6 +130,27 @@ fn the_last_success_counts_in_whatever_order_they_come() {
 }
 
 #[test]
+fn addresses_in_a_reply_are_hidden_where_those_of_recipients_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        recipients_key: Some(b"key".to_vec()),
+        ..Settings::default()
+    };
+    let path = dir.path().join("x.db");
+    let mut store = Store::open(&path, Access::Create, settings).unwrap();
+    let said = "550 5.7.1 <a@b.example>: no mail for a@b.example. (S3140)";
+    store.observe(&seen(vec![refusal(said)])).unwrap();
+    let text: String = store
+        .conn
+        .query_row("SELECT text FROM refusal", [], |row| row.get(0))
+        .unwrap();
+    let name = store.recipient("a@b.example").into_owned();
+    let expected = format!("550 5.7.1 <{name}>: no mail for {name}. (S3140)");
+    assert_eq!(text, expected);
+    assert_ne!(text, said);
+}
+
+#[test]
 fn a_step_that_begins_elsewhere_stores_nothing() {
     let (_dir, mut store) = store();
     let now = "2026-11-26T12:00:00Z".parse().unwrap();
