@@ -16,7 +16,7 @@ use postwatch::report::vocabulary::{
 use postwatch::report::{
     Aggregate, Bounce, Complaint, Content, Failure, Item, Metadata, Raw, Record, Tls,
 };
-use postwatch::store::{Access, Ahead, Incoming, Own, Preparation, Settings, Store};
+use postwatch::store::{Access, Ahead, Change, Incoming, Own, Preparation, Seen, Settings, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -523,5 +523,45 @@ pub(crate) fn fixed() -> (Connection, TempDir) {
     aggregates(&mut world);
     feedback(&mut world);
     others(&mut world);
+    alerts(&mut world);
     world.read()
+}
+
+/// An alert that lasts, and one that has ended.
+fn alerts(world: &mut World) {
+    let seen = |rule, about: &str, title: &str, critical| Seen {
+        rule,
+        about: about.to_owned(),
+        critical,
+        unproven: !critical,
+        title: title.to_owned(),
+        evidence: "one line\nanother \u{1b}[2J".to_owned(),
+        advice: "=what to do".to_owned(),
+        command: "postwatch alerts list".to_owned(),
+    };
+    let refusal = "Outlook.com refuses mail from 192.0.2.1 (S3140)";
+    let complaint = "1 complaint about mail from 192.0.2.0/24";
+    let begin = [
+        Change::Begin(seen(
+            "refusal",
+            "192.0.2.0/24 Outlook.com S3140",
+            refusal,
+            true,
+        )),
+        Change::Begin(seen("complaints", "192.0.2.0/24", complaint, false)),
+    ];
+    let store = &mut world.store;
+    // Alerts have transactions of their own.
+    store.commit().unwrap();
+    store
+        .change_alerts(&begin, at("2026-03-10T07:00:00Z"))
+        .unwrap();
+    store
+        .acknowledge(Some(2), Some("a known one"), at("2026-03-10T08:00:00Z"))
+        .unwrap();
+    let end = [Change::End(2, true)];
+    store
+        .change_alerts(&end, at("2026-03-12T07:00:00Z"))
+        .unwrap();
+    store.begin().unwrap();
 }
