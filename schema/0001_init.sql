@@ -109,9 +109,31 @@ CREATE TABLE pending (
 
 -- Up to which row of a table the user was told of what is new.
 CREATE TABLE told (
-    what TEXT PRIMARY KEY,              -- report, quarantine; alerts: what the rules have looked at
+    what TEXT PRIMARY KEY,              -- report, quarantine, refusal; alerts: what the rules have looked at
     id   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- cases
+
+-- A delisting case: an address or a network, from its opening to its close. One at a time is open.
+CREATE TABLE delisting_case (
+    id        INTEGER PRIMARY KEY,
+    addr      BLOB NOT NULL,            -- the first address
+    prefix    INTEGER NOT NULL,         -- 32 or 128 for one address
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER,                  -- NULL while it is open
+    remind_at INTEGER                   -- NULL: never
+) STRICT;
+CREATE UNIQUE INDEX delisting_case_open ON delisting_case (addr, prefix) WHERE closed_at IS NULL;
+
+CREATE TABLE case_note (
+    id   INTEGER PRIMARY KEY,
+    file INTEGER NOT NULL REFERENCES delisting_case (id) ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('opened', 'asked', 'ticket', 'answer', 'result', 'note', 'closed')),
+    text TEXT NOT NULL                  -- may be empty where it is opened or closed
+) STRICT;
+CREATE INDEX case_note_file ON case_note (file);
 
 -- ---------------------------------------------------------------- reports
 

@@ -69,7 +69,8 @@ fn every_reply_of_the_list() {
     let mut all = String::new();
     for reply in replies.lines() {
         all += &explained(reply, Some(100));
-        all += &format!("{}\n", "-".repeat(100));
+        all += &"-".repeat(100);
+        all.push('\n');
     }
     assert_golden("replies.golden", &all);
 }

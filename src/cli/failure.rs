@@ -107,7 +107,7 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
         }
         if let Some(error) = cause.downcast_ref::<store::Error>() {
             let code = match error {
-                store::Error::NoEntry(_) => ExitCode::Usage,
+                store::Error::NoEntry(_) | store::Error::Case(_) => ExitCode::Usage,
                 _ => ExitCode::Database,
             };
             return (code, error.hint());

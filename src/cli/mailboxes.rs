@@ -20,10 +20,10 @@ pub(super) const NAME: usize = 200;
 /// The mailboxes of the configuration.
 ///
 /// # Errors
-/// There are none.
+/// There are none, and no logs either.
 pub(super) fn configured(config: &mut Config) -> Result<Vec<Arc<Imap>>, config::Error> {
     let mailboxes: Vec<_> = config.imap.drain(..).map(Arc::new).collect();
-    if mailboxes.is_empty() {
+    if mailboxes.is_empty() && config.logs.is_empty() {
         let path = config.file.clone();
         return Err(config::Error::NoMailbox { path });
     }
@@ -150,6 +150,7 @@ pub(super) fn told(store: &mut Store, findings: Findings) -> Result<(), store::E
     store.told(&Marks {
         report: findings.report,
         quarantine: findings.quarantine,
+        refusal: findings.refusal,
         pending: findings.pending,
     })
 }

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod args;
+mod case;
 mod check;
 mod completions;
 mod config_check;
@@ -13,6 +14,7 @@ mod db;
 mod explain;
 mod export;
 mod failure;
+mod guide;
 mod imap;
 mod ingest;
 mod init;
@@ -24,6 +26,8 @@ mod poll;
 mod quarantine;
 mod report;
 mod run;
+mod scan_log;
+mod status;
 mod summary;
 mod telling;
 
@@ -69,7 +73,7 @@ fn command(line: &[OsString]) -> Option<&OsString> {
 }
 
 fn obey(line: Vec<OsString>) -> ExitCode {
-    let monitors = command(&line).is_some_and(|word| word == "check");
+    let monitors = command(&line).is_some_and(|word| word == "check" || word == "status");
     let cli = match Cli::read(line) {
         Ok(cli) => cli,
         Err(error) => {
@@ -96,11 +100,14 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     match &cli.command {
         Command::Completions { shell } => completions::run(*shell, out)?,
         Command::Man => man::run(out)?,
-        Command::Init => init::run(global, out)?,
+        Command::Init { guide: false } => init::run(global, out)?,
+        Command::Init { guide: true } => guide::run(global, out)?,
         Command::Ingest(args) => return ingest::run(args, global, out),
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
+        Command::Status(args) => return Ok(status::run(args, global, out)),
+        Command::ScanLog(args) => return scan_log::run(args, global, out),
         Command::Config(args::Config::Check) => return config_check::run(global, out),
         Command::Alerts(args) => return alerts::run(args, global, out),
         Command::Check(args) => return Ok(check::run(args, global, out)),
@@ -108,6 +115,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Explain(args) => return explain::run(args, global, out),
+        Command::Case(args) => return case::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),
         Command::Db(args) => return db::run(args, global, out),
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::args::{Poll, PollFormat};
 use super::database::{self, Notices};
 use super::telling::{self, Alerts};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
@@ -62,6 +62,10 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
     let alerts = Alerts::new(&config, &environment, &stop);
     telling::only(&mut store, &mailboxes)?;
+    let unread = scan_log::pass(&config, &mut store, &stop)?;
+    for trouble in &unread {
+        scan_log::trouble(trouble, colours);
+    }
     telling::tried(&mut store, &mailboxes, &screen.failed())?;
     alerts.probe_when_due(&mut store)?;
     let told = alerts.pass(&mut store, colours)?;
@@ -73,7 +77,12 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     let code = said(&polled, &findings, &told, args, out)?;
     mailboxes::told(&mut store, findings)?;
     told.printed(&mut store)?;
-    Ok(code)
+    // A person has to cure that.
+    Ok(if unread.is_empty() {
+        code
+    } else {
+        ExitCode::Configuration
+    })
 }
 
 /// Prints what was found, and gives the code for it.
@@ -173,6 +182,9 @@ fn dry_run(
             "  mail that cannot be read: {unreadable}; kept whole in quarantine"
         )?;
         writeln!(out, "  mail without a report: left as it is")?;
+    }
+    for path in &config.logs {
+        writeln!(out, "{}: to be read from where it was left", path.display())?;
     }
     Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
 }

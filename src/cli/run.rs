@@ -15,7 +15,7 @@ use signal_hook::iterator::Signals;
 
 use super::database::{self, Notices};
 use super::telling::{self, Alerts, Told};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
@@ -31,7 +31,7 @@ const LEAVE: Duration = Duration::from_secs(4);
 const LOCKED: Duration = Duration::from_secs(2);
 /// How long the main thread sleeps at most.
 const TICK: Duration = Duration::from_secs(10);
-/// How often alerts are looked at without news: some begin and end with time alone.
+/// How often logs are read, and alerts looked at without news: some begin and end with time alone.
 const LOOK: Duration = Duration::from_mins(1);
 
 /// What the main thread waits for.
@@ -282,7 +282,7 @@ impl Generation<'_> {
 }
 
 impl Generation<'_> {
-    /// Starts who looks at the alerts: at once, whenever a pass has ended, and every minute. It has a
+    /// Starts who reads the logs and looks at the alerts: at once, whenever a pass has ended, and every minute. It has a
     /// connection of its own, and what it sends keeps nobody waiting.
     fn look(
         &self,
@@ -302,7 +302,18 @@ impl Generation<'_> {
             let _leaving = Leaving(words.clone(), generation);
             let alerts = Alerts::new(&config, &environment, &stop);
             let mut fared: BTreeMap<Place, Option<String>> = BTreeMap::new();
+            let mut unread = Vec::new();
             while !stop.requested() {
+                match scan_log::pass(&config, &mut store, &stop) {
+                    Ok(troubles) => {
+                        // Each is said once while it lasts.
+                        for trouble in troubles.iter().filter(|now| !unread.contains(*now)) {
+                            scan_log::trouble(trouble, colours);
+                        }
+                        unread = troubles;
+                    }
+                    Err(error) => drop(words.send(Word::Told(Err(error.into())))),
+                }
                 let told = look(&alerts, &mut store, &mailboxes, &fared, colours);
                 // The main thread hears until the process ends.
                 let _ = words.send(Word::Told(told));

@@ -35,10 +35,18 @@ pub(super) const ENTRIES: &[Entry] = &[
         next: ASK,
         form: None,
         source: SEEN,
-        said: &[
-            Said::Code(&["CS02"]),
-            Said::WordsThere(&["rejected due to local policy"]),
-        ],
+        said: &[Said::Code(&["CS02"])],
+    },
+    Entry {
+        name: "icloud-local-policy",
+        provider: NAME,
+        category: Category::Block,
+        meaning: "iCloud Mail refuses the message by a rule of its own",
+        waiting: Waiting::Unknown("Apple publishes neither the rule nor a term"),
+        next: ASK,
+        form: None,
+        source: SEEN,
+        said: &[Said::WordsThere(&["rejected due to local policy"])],
     },
     Entry {
         name: "HME1",

@@ -90,8 +90,8 @@ pub(super) enum Said {
     Code(&'static [&'static str]),
     /// An enhanced status that this provider alone uses: class, subject, first and last detail.
     Status(u16, u16, u16, u16),
-    /// An enhanced status that others use too, from the entry's provider: subject, detail.
-    StatusThere(u16, u16),
+    /// An enhanced status that others use too, from the entry's provider.
+    StatusThere(u16, u16, u16),
     /// All of these texts, lower case, from whomever.
     Words(&'static [&'static str]),
     /// The same, from the entry's provider.
@@ -164,15 +164,7 @@ impl Entry {
     /// By what a text is recognized as this, and the codes in it that say so; `None` where it is not.
     pub(super) fn recognize<'t>(&self, text: &Text<'t>) -> Option<(Mark, Vec<Cow<'t, str>>)> {
         let mut codes: Vec<Cow<'t, str>> = Vec::new();
-        // A name that is no status is a code of its own; a status may have another sense elsewhere.
-        let named =
-            |word: &&str| word.eq_ignore_ascii_case(self.name) && Status::of(word).is_none();
-        let mut found = text
-            .words
-            .iter()
-            .copied()
-            .any(|word| named(&word))
-            .then_some(Mark::Code);
+        let mut found = self.is_named(text).then_some(Mark::Code);
         for said in self.said {
             let Some((mark, more)) = self.by(*said, text) else {
                 continue;
@@ -188,6 +180,18 @@ impl Entry {
             codes.push(Cow::Borrowed(self.name));
         }
         found.map(|mark| (mark, codes))
+    }
+
+    /// Whether the text has the entry's name. A name of our own making, which is of small letters and
+    /// hyphens, counts where it is the whole text; a status never does: it may have another sense.
+    fn is_named(&self, text: &Text<'_>) -> bool {
+        let is_ours = |b: u8| b.is_ascii_lowercase() || b == b'-';
+        let named = |word: &&str| word.eq_ignore_ascii_case(self.name);
+        if self.name.bytes().all(is_ours) {
+            matches!(text.words.as_slice(), [word] if named(word))
+        } else {
+            Status::of(self.name).is_none() && text.words.iter().any(named)
+        }
     }
 
     fn by<'t>(&self, said: Said, text: &Text<'t>) -> Option<(Mark, Vec<Cow<'t, str>>)> {
@@ -208,8 +212,9 @@ impl Entry {
                 };
                 (Mark::Status, text.statuses(within))
             }
-            Said::StatusThere(subject, detail) => {
-                let same = |s: &Status| there && (s.subject, s.detail) == (subject, detail);
+            Said::StatusThere(class, subject, detail) => {
+                let said = (class, subject, detail);
+                let same = |s: &Status| there && (s.class, s.subject, s.detail) == said;
                 (Mark::Status, text.statuses(same))
             }
             Said::Standard(subject, detail) => {

@@ -70,7 +70,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         said: &[
             Said::Code(&["AS761"]),
             Said::Status(4, 7, 500, 649),
-            Said::Status(4, 7, 651, 699),
+            Said::Status(4, 7, 653, 699),
             Said::Status(4, 7, 850, 899),
         ],
     },
@@ -241,7 +241,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 25),
+            Said::StatusThere(4, 7, 25),
+            Said::StatusThere(5, 7, 25),
             Said::Words(&["must have a reverse dns record"]),
         ],
     },
@@ -256,12 +257,13 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 26),
+            Said::StatusThere(4, 7, 26),
+            Said::StatusThere(5, 7, 26),
             Said::Words(&["must pass either spf or dkim validation"]),
         ],
     },
     Entry {
-        name: "5.7.23",
+        name: "exchange-spf",
         provider: NAME,
         category: Category::Authentication,
         meaning: "the message does not pass SPF",
@@ -269,7 +271,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         next: "put the sending address into the SPF record of the domain in MAIL FROM",
         form: None,
         source: TABLE,
-        said: &[Said::StatusThere(7, 23)],
+        said: &[Said::StatusThere(4, 7, 23), Said::StatusThere(5, 7, 23)],
     },
     Entry {
         name: "recipient-access-denied",

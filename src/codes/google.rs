@@ -31,7 +31,10 @@ pub(super) const ENTRIES: &[Entry] = &[
             form is for senders who meet the guidelines (https://support.google.com/mail/answer/81126)",
         form: FORM,
         source: TABLE,
-        said: &[Said::WordsThere(&["unusual rate", "has been blocked"])],
+        said: &[
+            Said::StatusThere(5, 7, 28),
+            Said::WordsThere(&["unusual rate", "has been blocked"]),
+        ],
     },
     Entry {
         name: "UnsolicitedRateLimitError",
@@ -44,7 +47,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: FORM,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 28),
+            Said::StatusThere(4, 7, 28),
             Said::WordsThere(&["unusual rate"]),
             Said::WordsThere(&["unusual amount of unsolicited"]),
         ],
@@ -81,7 +84,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 26),
+            Said::StatusThere(4, 7, 26),
+            Said::StatusThere(5, 7, 26),
             Said::WordsThere(&["does not have authentication information"]),
         ],
     },
@@ -96,7 +100,12 @@ pub(super) const ENTRIES: &[Entry] = &[
             record to what really sends",
         form: None,
         source: TABLE,
-        said: &[Said::StatusThere(7, 27), Said::StatusThere(7, 24)],
+        said: &[
+            Said::StatusThere(4, 7, 27),
+            Said::StatusThere(5, 7, 27),
+            Said::StatusThere(4, 7, 24),
+            Said::StatusThere(5, 7, 24),
+        ],
     },
     Entry {
         name: "gmail-dkim",
@@ -108,7 +117,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             let nothing change the message after it is signed",
         form: None,
         source: TABLE,
-        said: &[Said::StatusThere(7, 30)],
+        said: &[Said::StatusThere(4, 7, 30), Said::StatusThere(5, 7, 30)],
     },
     Entry {
         name: "gmail-tls",
@@ -120,7 +129,7 @@ pub(super) const ENTRIES: &[Entry] = &[
             smtp_tls_security_level = may)",
         form: None,
         source: TABLE,
-        said: &[Said::StatusThere(7, 29)],
+        said: &[Said::StatusThere(4, 7, 29), Said::StatusThere(5, 7, 29)],
     },
     Entry {
         name: "gmail-ptr",
@@ -134,8 +143,10 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 23),
-            Said::StatusThere(7, 25),
+            Said::StatusThere(4, 7, 23),
+            Said::StatusThere(5, 7, 23),
+            Said::StatusThere(4, 7, 25),
+            Said::StatusThere(5, 7, 25),
             Said::WordsThere(&["ptr record"]),
         ],
     },
@@ -150,7 +161,12 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: "https://support.google.com/a/answer/14229414; the code is 4.7.31 there and 4.7.40 in \
             the table of errors",
-        said: &[Said::StatusThere(7, 31), Said::StatusThere(7, 40)],
+        said: &[
+            Said::StatusThere(4, 7, 31),
+            Said::StatusThere(5, 7, 31),
+            Said::StatusThere(4, 7, 40),
+            Said::StatusThere(5, 7, 40),
+        ],
     },
     Entry {
         name: "gmail-alignment",
@@ -162,7 +178,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         next: "sign with DKIM in the name of the domain in From, or send with a MAIL FROM below it",
         form: None,
         source: TABLE,
-        said: &[Said::StatusThere(7, 32)],
+        said: &[Said::StatusThere(4, 7, 32), Said::StatusThere(5, 7, 32)],
     },
     Entry {
         name: "NotAuthorizedError",
@@ -217,6 +233,9 @@ pub(super) const ENTRIES: &[Entry] = &[
         next: "ask the recipient, by another way, to have their administrator look",
         form: None,
         source: TABLE,
-        said: &[Said::WordsThere(&["has a policy that prohibit"])],
+        said: &[
+            Said::Code(&["gcdp"]),
+            Said::WordsThere(&["has a policy that prohibit"]),
+        ],
     },
 ];

@@ -85,6 +85,7 @@ pub fn find(text: &str, host: Option<&str>) -> Option<&'static Entry> {
 /// Every entry that a text speaks of, the most exact first. A wording tells nothing beside a code of
 /// the same provider, and what is usual or standard nothing beside what is known of a provider.
 pub fn all<'t>(text: &'t str, host: Option<&str>) -> Vec<Known<'t>> {
+    let is_reply = Reply::of(text).smtp.is_some();
     let text = Text::of(text, host);
     let mut found: Vec<Known<'t>> = entries()
         .filter_map(|entry| {
@@ -97,10 +98,10 @@ pub fn all<'t>(text: &'t str, host: Option<&str>) -> Vec<Known<'t>> {
     let mut kept: Vec<Known<'t>> = Vec::new();
     for known in found {
         let is_more = match known.mark {
-            Mark::Code | Mark::Status => true,
-            Mark::Words => !kept
-                .iter()
-                .any(|other| other.entry.provider == known.entry.provider),
+            Mark::Code => true,
+            // In a reply the status goes with the code; in a list of codes each is a question.
+            Mark::Status => !is_reply || !said_by(&kept, known.entry.provider),
+            Mark::Words => !said_by(&kept, known.entry.provider),
             // Several statuses in one text are several questions.
             Mark::Standard | Mark::Class => kept.iter().all(|other| other.mark == known.mark),
             Mark::Usual => kept.is_empty(),
@@ -110,6 +111,11 @@ pub fn all<'t>(text: &'t str, host: Option<&str>) -> Vec<Known<'t>> {
         }
     }
     kept
+}
+
+/// Whether one of these is of this provider.
+fn said_by(known: &[Known<'_>], provider: &str) -> bool {
+    known.iter().any(|known| known.entry.provider == provider)
 }
 
 /// What is stored as the code of a refusal or a bounce: the provider's own code (`S3140`,

@@ -52,7 +52,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         said: &[Said::Code(&["AS3150"])],
     },
     Entry {
-        name: "outlook.com-block-list",
+        name: "outlook-block-list",
         provider: NAME,
         category: Category::Block,
         meaning: BLOCKED,
@@ -80,7 +80,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         source: SEEN,
         said: &[
             Said::Code(&["S775", "S844", "S3113", "S3114", "S3115"]),
-            Said::Status(4, 7, 650, 650),
+            Said::Status(4, 7, 650, 652),
             Said::Words(&["temporarily rate limited due to ip reputation"]),
         ],
     },

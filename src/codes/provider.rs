@@ -44,6 +44,7 @@ const SIGNS: &[(&str, &str)] = &[
     ("yahooinc.com", "Yahoo"),
     ("postmaster.yahoo.com", "Yahoo"),
     ("yahoodns.net", "Yahoo"),
+    ("yahoo requires all senders", "Yahoo"),
     ("support.apple.com", "Apple"),
     ("mail.icloud.com", "Apple"),
     ("postmaster.gmx.", "GMX and WEB.DE"),

@@ -71,7 +71,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         said: &[Said::Code(&["BL23"])],
     },
     Entry {
-        name: "5.7.9",
+        name: "yahoo-unauthenticated",
         provider: NAME,
         category: Category::Authentication,
         meaning: "the message is not authenticated: it passes neither SPF nor DKIM, or fails the \
@@ -83,7 +83,8 @@ pub(super) const ENTRIES: &[Entry] = &[
         form: None,
         source: TABLE,
         said: &[
-            Said::StatusThere(7, 9),
+            Said::StatusThere(4, 7, 9),
+            Said::StatusThere(5, 7, 9),
             Said::Words(&["yahoo requires all senders to authenticate"]),
         ],
     },

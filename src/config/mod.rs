@@ -53,6 +53,8 @@ pub struct Config {
     pub imap: Vec<Imap>,
     /// How often.
     pub schedule: Schedule,
+    /// The mail servers' logs that are read.
+    pub logs: Vec<PathBuf>,
     /// Whom `check --smtp` asks.
     pub probes: Vec<Provider>,
     /// Which rules raise alerts.
@@ -166,6 +168,7 @@ impl Config {
                 own: Own::default(),
                 imap: Vec::new(),
                 schedule: Schedule::default(),
+                logs: Vec::new(),
                 probes: monitor::smtp::providers(),
                 alerts: alert::Settings::default(),
                 notify: Vec::new(),
@@ -189,6 +192,7 @@ impl Config {
             own: own(&top.section("own"))?,
             imap: imap::read(&top.sections("imap"), &database, &mut warnings)?,
             schedule: schedule(&top.section("schedule"))?,
+            logs: logs(&top.sections("log"))?,
             probes: probe::read(&top.sections("probe"))?,
             alerts: alerts::read(&top.section("alerts"))?,
             notify: notify::read(&top.sections("notify"), &mut warnings)?,
@@ -287,6 +291,17 @@ fn schedule(section: &Section<'_>) -> Result<Schedule, Error> {
         imap: imap.unwrap_or(default.imap),
         smtp: smtp.unwrap_or(default.smtp),
     })
+}
+
+fn logs(sections: &[Section<'_>]) -> Result<Vec<PathBuf>, Error> {
+    let path = |section: &Section<'_>| {
+        let expected = "the path of a file";
+        let path = section.required("path", expected, |value| {
+            value.as_str().filter(|path| !path.is_empty())
+        })?;
+        Ok(section.file.beside(path))
+    };
+    sections.iter().map(path).collect()
 }
 
 fn keep(section: &Section<'_>, warnings: &mut Vec<Warning>) -> Result<Keep, Error> {
@@ -389,8 +404,8 @@ pub enum Error {
         /// What was expected.
         expected: &'static str,
     },
-    /// No mailbox is configured.
-    #[error("{}there is no [[imap]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    /// Neither a mailbox nor a log is configured.
+    #[error("{}there is no [[imap]] or [[log]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
     NoMailbox {
         /// The file, where there is one.
         path: Option<PathBuf>,

@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr as _;
-
 use super::inert;
+use super::paragraph::paragraph;
 use super::table::Look;
 use crate::codes::{Entry, Explained, Meaning};
 use crate::query::{Cell, Column, ColumnKind};
@@ -83,7 +82,7 @@ fn reply(one: &Explained, look: Look, out: &mut dyn Write) -> io::Result<()> {
     let only = one.meanings.first().filter(|_| one.meanings.len() == 1);
     let is_code = only.is_some_and(|meaning| meaning.codes == [one.text.as_str()]);
     if !is_code {
-        wrapped("", &inert(&one.text), look, out)?;
+        paragraph("", &inert(&one.text), look.width, out)?;
     }
     for (n, meaning) in one.meanings.iter().enumerate() {
         if n > 0 || !is_code {
@@ -111,39 +110,22 @@ fn block(one: &Explained, meaning: &Meaning, look: Look, out: &mut dyn Write) ->
     }
     if !one.about.is_empty() {
         let about: Vec<String> = one.about.iter().map(ToString::to_string).collect();
-        wrapped("  about    ", &about.join(" "), look, out)?;
+        paragraph("  about    ", &about.join(" "), look.width, out)?;
     }
     let Some(entry) = meaning.entry else {
         return Ok(());
     };
-    wrapped("  meaning  ", entry.meaning, look, out)?;
+    paragraph("  meaning  ", entry.meaning, look.width, out)?;
     let (waiting, note) = entry.waiting.parts();
-    wrapped("  waiting  ", &format!("{waiting}: {note}"), look, out)?;
-    wrapped("  next     ", entry.next, look, out)?;
+    paragraph(
+        "  waiting  ",
+        &format!("{waiting}: {note}"),
+        look.width,
+        out,
+    )?;
+    paragraph("  next     ", entry.next, look.width, out)?;
     if let Some(form) = entry.form {
-        wrapped("  form     ", form, look, out)?;
+        paragraph("  form     ", form, look.width, out)?;
     }
-    wrapped("  source   ", entry.source, look, out)
-}
-
-/// One paragraph: a label, and the text beside it.
-fn wrapped(label: &str, text: &str, look: Look, out: &mut dyn Write) -> io::Result<()> {
-    let room = look.width.map(|width| width.saturating_sub(label.len()));
-    let mut line = label.to_owned();
-    let mut used = 0;
-    for word in text.split_whitespace() {
-        let wide = word.width();
-        if used > 0 && room.is_some_and(|room| used + 1 + wide > room) {
-            writeln!(out, "{line}")?;
-            line = " ".repeat(label.len());
-            used = 0;
-        }
-        if used > 0 {
-            line.push(' ');
-            used += 1;
-        }
-        line.push_str(word);
-        used += wide;
-    }
-    writeln!(out, "{line}")
+    paragraph("  source   ", entry.source, look.width, out)
 }

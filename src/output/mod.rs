@@ -6,8 +6,11 @@
 
 pub mod csv;
 pub mod explain;
+pub mod guide;
 pub mod json;
 mod lines;
+mod paragraph;
+pub mod status;
 pub mod table;
 
 use chrono::DateTime;

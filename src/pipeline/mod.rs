@@ -4,7 +4,7 @@
 //! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Of mailboxes,
 //! `pass` is one pass over one folder, `poll` one over all, `service` watches them, `survey` looks without a change, `probe` tries a
 //! message in a process of its own, `credentials` has what proves who logs in. `alerts` looks what is to be told at the end of a pass, `notify`
-//! hands it over, `receivers` asks those who take mail. Nothing here parses a report or prints.
+//! hands it over, `receivers` asks those who take mail, `scan` reads mail servers' logs. Nothing here parses a report or prints.
 
 mod accounts;
 mod alerts;
@@ -21,6 +21,7 @@ mod poll;
 mod probe;
 mod receivers;
 mod retry;
+mod scan;
 mod service;
 mod survey;
 
@@ -37,6 +38,7 @@ pub use poll::{Polled, Reader};
 pub use probe::Probe;
 pub use receivers::{ask_all, remember};
 pub use retry::retry;
+pub use scan::{LogTrouble, News, Scan, Scanned};
 pub use service::Report;
 pub use survey::{Contents, Folder, Planned, Survey, survey};
 

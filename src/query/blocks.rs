@@ -168,10 +168,10 @@ fn judge(
     let holds = |said: &Said| {
         now - said.last < PRESENT && accepted.is_none_or(|accepted| accepted <= said.last)
     };
-    let standing = |said: &Said| match holds(said) {
-        false => Standing::Ended,
-        true if said.is_block() => Standing::Refused,
-        true => Standing::Limited,
+    let standing = |said: &Said| match (holds(said), said.is_block()) {
+        (false, _) => Standing::Ended,
+        (true, true) => Standing::Refused,
+        (true, false) => Standing::Limited,
     };
     // Of equals, the latest.
     let worst = said
@@ -211,6 +211,3 @@ fn judge(
         accepted,
     })
 }
-
-#[cfg(test)]
-mod tests;

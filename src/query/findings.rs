@@ -31,7 +31,7 @@ pub struct Finding {
 pub enum FindingKind {
     /// Somebody complained about our mail.
     Complaint,
-    /// A bounce names a code that means a block.
+    /// A bounce, a log or a probe names a code that means a block.
     Refusal,
     /// A report contradicts one that is stored.
     Conflict,
@@ -66,6 +66,8 @@ pub struct Findings {
     pub report: i64,
     /// Up to this row of `quarantine`.
     pub quarantine: i64,
+    /// Up to this row of `refusal`.
+    pub refusal: i64,
     /// The messages that wait or are too large: mailbox and UID.
     pub pending: Vec<(i64, u32)>,
     /// Whether any of these rows is new, also one that nobody need look at: there is something to
@@ -89,6 +91,7 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         Ok(mark.unwrap_or_default())
     };
     let (report, quarantine) = (mark("report")?, mark("quarantine")?);
+    let refusal = mark("refusal")?;
     let last = |table: &str| -> Result<i64, Error> {
         let sql = format!("SELECT coalesce(max(id), 0) FROM {table}");
         Ok(conn.query_row(&sql, [], |row| row.get(0))?)
@@ -97,6 +100,7 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         list: Vec::new(),
         report: last("report")?,
         quarantine: last("quarantine")?,
+        refusal: last("refusal")?,
         pending: Vec::new(),
         news: false,
     };
@@ -108,6 +112,10 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         if found.report > report {
             found.list.extend(list(&conn, kind, sql, report)?);
         }
+    }
+    if found.refusal > refusal {
+        let kind = FindingKind::Refusal;
+        found.list.extend(list(&conn, kind, OBSERVED, refusal)?);
     }
     if found.quarantine > quarantine {
         let kind = FindingKind::Quarantined;
@@ -126,8 +134,10 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
     )?;
     let rows = untold.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     found.pending = rows.collect::<Result<_, _>>()?;
-    found.news =
-        found.report > report || found.quarantine > quarantine || !found.pending.is_empty();
+    found.news = found.report > report
+        || found.quarantine > quarantine
+        || found.refusal > refusal
+        || !found.pending.is_empty();
     Ok(found)
 }
 
@@ -187,6 +197,19 @@ const REFUSALS: &str = "
      WHERE report > ?1 AND code IS NOT NULL AND origin LIKE 'imap:%'
      GROUP BY code, remote_mta, reporting_mta
      ORDER BY n DESC, code";
+
+// What was told of a code today is no news when it is met again, in whatever words.
+const OBSERVED: &str = "
+    SELECT sum(x.count) AS n,
+           x.code || ' from ' || x.provider || ', ' || sum(x.count) || ' x: ' || min(x.text), x.code
+      FROM refusal x
+     WHERE x.id > ?1
+       AND NOT EXISTS (SELECT 1 FROM refusal o
+                        WHERE o.day = x.day AND o.id <= ?1 AND o.code = x.code
+                          AND o.provider = x.provider AND o.server = x.server
+                          AND o.source_ip IS x.source_ip)
+     GROUP BY x.code, x.provider
+     ORDER BY n DESC, x.code, x.provider";
 
 const CONFLICTS: &str = "
     SELECT 1, 'two reports of ' || coalesce(nullif(p.name, ''), p.email)

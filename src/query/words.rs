@@ -39,6 +39,22 @@ pub(super) fn shape(number: i64) -> Option<&'static str> {
     })
 }
 
+pub(super) fn refusal(number: i64) -> Option<&'static str> {
+    Some(match number {
+        0 => "refused",
+        1 => "deferred",
+        _ => return None,
+    })
+}
+
+pub(super) fn via(number: i64) -> Option<&'static str> {
+    Some(match number {
+        0 => "log",
+        1 => "probe",
+        _ => return None,
+    })
+}
+
 pub(super) fn trust(number: i64) -> Option<&'static str> {
     Some(match number {
         0 => "unknown",

@@ -169,7 +169,7 @@ mod tests {
                      [Name=Protocol Filter Agent][AGT=PFA][MxId=11BCA1A5C2E9FB4D] \
                      [AM4PEPF00027A6A.eop-nam12.prod.protection.outlook.com 2026-11-27T04:10:01.123Z 08DE]",
                 ][..],
-                "550 5.7.1 Unfortunately messages from * weren't sent. S3140 . Name Protocol Filter \
+                "550 5.7.1 Unfortunately messages from * weren t sent. S3140 . Name Protocol Filter \
                  Agent AGT PFA MxId * * * *",
             ),
             (

@@ -340,6 +340,7 @@ impl Store {
             )?;
             insert.execute(params!["report", marks.report])?;
             insert.execute(params!["quarantine", marks.quarantine])?;
+            insert.execute(params!["refusal", marks.refusal])?;
             let mut update = store
                 .conn
                 .prepare_cached("UPDATE pending SET told = 1 WHERE mailbox = ?1 AND uid = ?2")?;
@@ -373,6 +374,8 @@ pub struct Marks {
     pub report: i64,
     /// Up to this entry of the quarantine.
     pub quarantine: i64,
+    /// Up to this refusal of a log or a probe.
+    pub refusal: i64,
     /// These messages that wait or are too large: mailbox and UID.
     pub pending: Vec<(i64, u32)>,
 }

@@ -5,10 +5,11 @@
 //! between reports of one key, `prepare` does what needs no database, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
 //! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `refusals` has what is observed and how far logs are read, `learn` keeps the sums that the rules of alerts look at, `alerts` alerts and the outbox, `care` looks after the file,
-//! `prune` makes it smaller.
+//! `prune` makes it smaller, `cases` keeps what was done to have an address delisted.
 
 mod alerts;
 mod care;
+mod cases;
 mod intern;
 mod keys;
 mod kinds;
@@ -34,6 +35,7 @@ use rusqlite::Connection;
 
 pub use alerts::{Change, Post, Seen, Tried};
 pub use care::{Conflict, Stats};
+pub use cases::NoteKind;
 pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mailbox};
 pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};

@@ -23,6 +23,7 @@ pub(super) fn of(kind: Export) -> Vec<&'static Field> {
         Export::FailureReports => &[FEEDBACK, FAILURE, PROBLEMS, PROVENANCE],
         Export::Tls => &[TLS, PROBLEMS, PROVENANCE],
         Export::Bounces => &[BOUNCE, PROBLEMS, PROVENANCE],
+        Export::Refusals => &[REFUSAL],
         Export::Alerts => &[ALERT],
     };
     parts.iter().copied().flatten().collect()
@@ -71,6 +72,7 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN message m ON m.id = r.message \
              CROSS JOIN bounce_recipient y ON y.report = r.id"
         }
+        Export::Refusals => "refusal x",
         Export::Alerts => "(SELECT *, began AS time FROM alert) r",
     }
 }
@@ -238,6 +240,27 @@ const BOUNCE: &[Field] = &[
     field("remote_mta", "y.remote_mta", Read::Text),
     field("code", "y.code", Read::Text),
     field("raw", "y.raw", Read::Json),
+];
+
+const REFUSAL: &[Field] = &[
+    field(
+        "day",
+        "strftime('%Y-%m-%d', x.day * 86400, 'unixepoch')",
+        Read::Text,
+    ),
+    field("server", "x.server", Read::Text),
+    field("source_ip", "x.source_ip", Read::Ip),
+    field("rcpt_domain", "x.rcpt_domain", Read::Text),
+    field("remote_host", "x.remote_host", Read::Text),
+    field("provider", "x.provider", Read::Text),
+    field("via", "x.via", Read::Word(words::via)),
+    field("deferred", "x.is_deferred", Read::Bool),
+    field("status", "x.status", Read::Text),
+    field("code", "x.code", Read::Text),
+    field("text", "x.text", Read::Text),
+    field("first", "x.first", Read::Time),
+    field("last", "x.last", Read::Time),
+    field("count", "x.count", Read::Int),
 ];
 
 /// What could not be read; not with the records, where it would stand again in every row.

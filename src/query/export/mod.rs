@@ -13,7 +13,7 @@ use super::answer::{Cell, Column, ColumnKind};
 use super::condition::Where;
 use super::names::Reporters;
 use super::words::Words;
-use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, tls};
+use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, refusals, tls};
 use lists::Lists;
 
 /// What [`export()`] hands out.
@@ -33,6 +33,8 @@ pub enum Export {
     Tls,
     /// Bounces, a row a recipient.
     Bounces,
+    /// Refusals from logs and probes, a row a reply and day.
+    Refusals,
     /// Alerts.
     Alerts,
 }
@@ -47,6 +49,7 @@ impl Export {
         Self::FailureReports,
         Self::Tls,
         Self::Bounces,
+        Self::Refusals,
         Self::Alerts,
     ];
 
@@ -60,6 +63,7 @@ impl Export {
             Self::FailureReports => "failure-reports",
             Self::Tls => "tls",
             Self::Bounces => "bounces",
+            Self::Refusals => "refusals",
             Self::Alerts => "alerts",
         }
     }
@@ -72,7 +76,8 @@ impl Export {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
-            Self::Alerts => 0,
+            // No reports.
+            Self::Refusals | Self::Alerts => 0,
         }
     }
 }
@@ -125,6 +130,7 @@ impl Rows {
             Export::FailureReports => feedback::select((kind, true), select, filter),
             Export::Tls => tls::select(select, filter),
             Export::Bounces => bounces::select(select, filter),
+            Export::Refusals => refusals::select(filter),
             Export::Alerts => alerts::select(filter),
         }
     }
@@ -134,6 +140,7 @@ impl Rows {
         let order = match self.kind {
             Export::Records | Export::Failures => "r.time, r.id, x.n",
             Export::Tls | Export::Bounces => "r.time, r.id, y.n",
+            Export::Refusals => "x.day, x.id",
             Export::Aggregate | Export::Complaints | Export::FailureReports | Export::Alerts => {
                 "r.time, r.id"
             }
