@@ -12,6 +12,7 @@ mod refused;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -48,6 +49,8 @@ pub enum Rule {
     Monitor,
     /// Mail waits, because a limit is reached.
     Limit,
+    /// A delisting case is to be looked at again.
+    Case,
 }
 
 impl Rule {
@@ -61,6 +64,7 @@ impl Rule {
         Self::Conflict,
         Self::Monitor,
         Self::Limit,
+        Self::Case,
     ];
 
     /// Its name.
@@ -74,6 +78,7 @@ impl Rule {
             Self::Conflict => "conflict",
             Self::Monitor => "monitor",
             Self::Limit => "limit",
+            Self::Case => "case",
         }
     }
 }
@@ -100,6 +105,8 @@ pub struct Settings {
     pub monitors: Option<TimeDelta>,
     /// Limits that are reached.
     pub limits: bool,
+    /// Cases that are due.
+    pub cases: bool,
     /// After how long one that lasts is told of again.
     pub remind: Option<TimeDelta>,
 }
@@ -116,6 +123,7 @@ impl Default for Settings {
             conflicts: true,
             monitors: Some(TimeDelta::hours(1)),
             limits: true,
+            cases: true,
             remind: Some(TimeDelta::days(1)),
         }
     }
@@ -135,6 +143,7 @@ impl Settings {
             Rule::Conflict => self.conflicts,
             Rule::Monitor => self.monitors.is_some(),
             Rule::Limit => self.limits,
+            Rule::Case => self.cases,
         }
     }
 }

@@ -3,22 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 
-use super::{Condition, Rule, Settings, refused};
+use super::{Condition, Rule, Settings, refused, upkeep};
 use crate::message::text::inert;
-use crate::query::{
-    Complaints, Contradiction, Facts, Failing, Limits, Monitor, Net, NewSource, Silent,
-};
+use crate::query::{Complaints, Contradiction, Facts, Failing, Net, NewSource, Silent};
 
 /// Most lines of evidence of one alert.
-const LINES: usize = 5;
+pub(super) const LINES: usize = 5;
 /// Over how many days the usual is taken.
 const USUAL: u64 = 28;
 /// Fewer complaints a day are no multiple of the usual.
 const FEW: u64 = 5;
-/// The share of a limit at which it counts as reached: what would go beyond it is not stored.
-const FULL: u64 = 95;
 
 /// What complaints are about whose source is not named.
 pub(super) const UNNAMED: &str = "no address named";
@@ -48,8 +44,9 @@ pub fn conditions(
             Rule::NewSource => new_sources(&facts.sources),
             Rule::Silence => silence(&facts.silent, facts.all_silent),
             Rule::Conflict => conflicts(&facts.conflicts),
-            Rule::Monitor => monitors(&facts.monitors, settings, now),
-            Rule::Limit => limits(&facts.limits, caps),
+            Rule::Monitor => upkeep::monitors(&facts.monitors, settings, now),
+            Rule::Limit => upkeep::limits(&facts.limits, caps),
+            Rule::Case => upkeep::cases(&facts.cases),
         });
     }
     all
@@ -156,7 +153,7 @@ fn complaints(all: &[Complaints], settings: &Settings, now: DateTime<Utc>) -> Ve
 }
 
 /// `1 complaint`, `2 complaints`.
-fn count_of(n: u64, what: &str) -> String {
+pub(super) fn count_of(n: u64, what: &str) -> String {
     if n == 1 {
         format!("1 {what}")
     } else {
@@ -350,82 +347,4 @@ fn conflicts(all: &[Contradiction]) -> Vec<Condition> {
         }
     };
     groups.into_iter().map(told).collect()
-}
-
-fn monitors(all: &[Monitor], settings: &Settings, now: DateTime<Utc>) -> Vec<Condition> {
-    let patience = settings.monitors.unwrap_or(TimeDelta::MAX);
-    let told = |monitor: &Monitor| {
-        let (what, command) = match monitor.name.split_once(':') {
-            Some(("imap", account)) => (
-                format!("The mailbox {} cannot be read", line(account)),
-                "postwatch config check",
-            ),
-            Some(("log", path)) => (
-                format!("The log {} cannot be read", line(path)),
-                "postwatch config check",
-            ),
-            _ => ("The SMTP probe fails".to_owned(), "postwatch check --smtp"),
-        };
-        Condition {
-            rule: Rule::Monitor,
-            about: line(&monitor.name),
-            critical: false,
-            unproven: false,
-            title: what,
-            evidence: vec![format!(
-                "since {}: {}",
-                monitor.since.format("%Y-%m-%d %H:%M UTC"),
-                line(&monitor.reason)
-            )],
-            advice: vec!["Nothing new is known from there as long as it lasts.".to_owned()],
-            command: command.to_owned(),
-        }
-    };
-    all.iter()
-        .filter(|monitor| now - monitor.since >= patience)
-        .map(told)
-        .collect()
-}
-
-fn limits(limits: &Limits, caps: Caps) -> Vec<Condition> {
-    let full = |used: u64, cap: u64| used >= cap / 100 * FULL;
-    let mut all = Vec::new();
-    for (key, used, cap, command) in [
-        (
-            "limits.quarantine",
-            limits.quarantine,
-            caps.quarantine,
-            "postwatch quarantine list",
-        ),
-        (
-            "limits.unproven_bytes_per_day",
-            limits.unproven,
-            caps.unproven,
-            "postwatch report reporters --since 1d",
-        ),
-    ] {
-        let waits = limits.waiting.iter().filter(|(_, why)| why.contains(key));
-        let waiting: u64 = waits.map(|(count, _)| count).sum();
-        if waiting == 0 && !full(used, cap) {
-            continue;
-        }
-        all.push(Condition {
-            rule: Rule::Limit,
-            about: key.to_owned(),
-            critical: false,
-            unproven: false,
-            title: format!("{key} is reached: mail waits"),
-            evidence: vec![
-                format!("{} of {} MiB are used", used >> 20, cap >> 20),
-                format!("{} in the mailboxes", count_of(waiting, "message waiting")),
-            ],
-            advice: vec![
-                "Nothing is lost; what waits is read when there is room. See who sends that much, and \
-                 raise the limit in [limits] if it is right."
-                    .to_owned(),
-            ],
-            command: command.to_owned(),
-        });
-    }
-    all
 }

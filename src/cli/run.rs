@@ -1,8 +1,9 @@
 //! `run`: the mailboxes as a service.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod teller;
+
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -22,7 +23,7 @@ use crate::output::count;
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{self, Access, Lock, Store};
 use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
-use crate::query::{Finding, Findings};
+use teller::{Teller, look};
 
 /// How long the watchers may take to end, before the process ends without them. Whatever they are at
 /// is as if a power cut had met it.
@@ -180,17 +181,7 @@ impl Generation<'_> {
         }
         let nudge = self.look(&shared.stop, words)?;
         watchers += 1;
-        let mut teller = Teller {
-            // A connection of its own: the main thread hears signals, and never waits for a watcher.
-            store: database::store(self.config, self.environment, Access::Existing)?,
-            database: self.config.database.clone(),
-            colours: self.colours,
-            printed: None,
-            noticed: HashSet::new(),
-            unmarked: Vec::new(),
-            trouble: None,
-        };
-        mailboxes::be_patient(&mut teller.store, self.colours, |_| false)?;
+        let mut teller = Teller::new(self.config, self.environment, self.colours)?;
         let mut log = Log {
             global: self.global,
             colours: self.colours,
@@ -331,30 +322,6 @@ impl Generation<'_> {
     }
 }
 
-/// One look: how the mailboxes fared, the receivers where it is time, the alerts.
-fn look(
-    alerts: &Alerts<'_>,
-    store: &mut Store,
-    mailboxes: &[Arc<Imap>],
-    fared: &BTreeMap<Place, Option<String>>,
-    colours: bool,
-) -> anyhow::Result<Told> {
-    let heard = |imap: &&Arc<Imap>| {
-        let mut places = fared.keys();
-        places.any(|(account, _)| *account == imap.account.name)
-    };
-    let heard: Vec<Arc<Imap>> = mailboxes.iter().filter(heard).cloned().collect();
-    let failed: Vec<(String, String)> = fared
-        .iter()
-        .filter_map(|((account, _), failed)| Some((account.clone(), failed.clone()?)))
-        .collect();
-    if !heard.is_empty() {
-        telling::tried(store, &heard, &failed)?;
-    }
-    alerts.probe_when_due(store)?;
-    alerts.pass(store, colours)
-}
-
 /// Says that a watcher of this generation ends, however it does.
 struct Leaving(Sender<Word>, u32);
 
@@ -366,76 +333,6 @@ impl Drop for Leaving {
         };
         // The main thread hears until the process ends.
         let _ = self.0.send(ended);
-    }
-}
-
-/// Tells what was found.
-struct Teller {
-    store: Store,
-    database: PathBuf,
-    colours: bool,
-    /// What is printed already; the database could not be told so yet.
-    printed: Option<Findings>,
-    /// The notices that were printed, and of them those of which the database does not know yet.
-    noticed: HashSet<i64>,
-    unmarked: Vec<Told>,
-    /// What kept the alerts from being looked at last.
-    trouble: Option<String>,
-}
-
-impl Teller {
-    /// Prints what was found and not told. Where the database cannot say so now, the next time does.
-    fn tell(&mut self, told: anyhow::Result<Told>, out: &mut dyn Write) -> anyhow::Result<()> {
-        let mut told = match told {
-            Ok(told) => {
-                self.trouble = None;
-                told
-            }
-            Err(error) => {
-                let text = format!("{error:#}");
-                if self.trouble.as_ref() != Some(&text) {
-                    failure::report(&error, &mut io::stderr(), self.colours);
-                    self.trouble = Some(text);
-                }
-                Told::default()
-            }
-        };
-        // Whoever looks may do so again before the database knows what was printed.
-        told.notices
-            .retain(|notice| self.noticed.insert(notice.number));
-        // Whoever stops reading what a service says does not mean to end it.
-        let gone = |error| anyhow::anyhow!("failed to print what was found: {error}");
-        told.print(out).map_err(gone)?;
-        if self.printed.is_none() {
-            match mailboxes::findings(&self.database) {
-                Ok(findings) if !findings.news => {}
-                Ok(findings) => {
-                    let is_told = |finding: &Finding| !told.covers(finding);
-                    mailboxes::print(&findings, is_told, out).map_err(gone)?;
-                    self.printed = Some(findings);
-                }
-                Err(error) => {
-                    failure::report(&error, &mut io::stderr(), self.colours);
-                }
-            }
-        }
-        if !told.notices.is_empty() {
-            self.unmarked.push(told);
-        }
-        self.remember();
-        Ok(())
-    }
-
-    /// Tells the database what was printed. An error leaves it to the next time, and nothing is told
-    /// twice meanwhile.
-    fn remember(&mut self) {
-        if let Some(findings) = &self.printed
-            && mailboxes::told(&mut self.store, findings.clone()).is_ok()
-        {
-            self.printed = None;
-        }
-        let store = &mut self.store;
-        self.unmarked.retain(|told| told.printed(store).is_err());
     }
 }
 

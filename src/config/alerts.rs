@@ -47,6 +47,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Settings, Error> {
         conflicts: on("conflicts", default.conflicts)?,
         monitors: time("monitors", lasting, default.monitors)?,
         limits: on("limits", default.limits)?,
+        cases: on("cases", default.cases)?,
         remind: time("remind", lasting, default.remind)?,
     })
 }

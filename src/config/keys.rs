@@ -121,6 +121,7 @@ const TOP: &Keys = &[
             ("conflicts", Value),
             ("monitors", Value),
             ("limits", Value),
+            ("cases", Value),
             ("remind", Value),
         ]),
     ),

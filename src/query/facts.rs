@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::blocks::{Block, Ours, blocks};
+use super::cases::{Case, due};
 use super::{Error, read};
 use crate::message::net::Net;
 
@@ -164,6 +165,8 @@ pub struct Facts {
     pub monitors: Vec<Monitor>,
     /// What fills up.
     pub limits: Limits,
+    /// Open cases that are due.
+    pub cases: Vec<Case>,
 }
 
 /// Looks.
@@ -185,6 +188,7 @@ pub fn facts(conn: &Connection, look: &Look<'_>) -> Result<Facts, Error> {
         conflicts: conflicts(&conn, look)?,
         monitors: monitors(&conn)?,
         limits: limits(&conn, look)?,
+        cases: due(&conn, look.now.timestamp())?,
     })
 }
 

@@ -87,7 +87,9 @@ impl Store {
                  VALUES (?1, ?2, iif(?3 IS NULL, NULL, ?2), ?3)
                  ON CONFLICT (name) DO UPDATE
                      SET tried = ?2, reason = ?3,
-                         since = iif(?3 IS NULL, NULL, coalesce(since, ?2))",
+                         since = iif(?3 IS NULL, NULL, coalesce(since, ?2))
+                   -- Not at every look: a commit is a write to the disk.
+                   WHERE reason IS NOT ?3 OR tried <= ?2 - 3600",
             )?;
             for monitor in monitors {
                 set.execute(params![monitor.name, now, monitor.failed])?;

@@ -322,3 +322,23 @@ fn rules_can_be_turned_off_and_what_was_open_ends_without_a_word() {
         0
     );
 }
+
+#[test]
+fn a_case_that_is_due_is_told() {
+    let world = world("");
+    world.poll().silent();
+    let ran = world.run(&["case", "open", "192.0.2.7", "--remind", "1d"]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    world.poll().silent();
+    world
+        .conn()
+        .execute_batch("UPDATE delisting_case SET remind_at = remind_at - 86400")
+        .unwrap();
+    let ran = world.poll();
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    let expected = "alert: The delisting case of 192.0.2.7 is to be looked at again";
+    assert_eq!(told(&ran), [expected]);
+    world.run(&["case", "close", "192.0.2.7"]);
+    let expected = "ended: The delisting case of 192.0.2.7 is to be looked at again";
+    assert_eq!(told(&world.poll()), [expected]);
+}

@@ -584,11 +584,25 @@ fn alerts(world: &mut World) {
         advice: "Ask for delisting.".into(),
         command: "postwatch explain S3140".into(),
     };
+    let over = Seen {
+        rule: "complaints",
+        about: "192.0.2.0/24".into(),
+        critical: false,
+        unproven: true,
+        title: "1 complaint about mail from 192.0.2.0/24".into(),
+        evidence: "one line\nanother".into(),
+        advice: "=what to do".into(),
+        command: "postwatch report complaints".into(),
+    };
     world.store.commit().unwrap();
-    let begin = [Change::Begin(seen)];
+    let store = &mut world.store;
+    let begin = [Change::Begin(seen), Change::Begin(over)];
     let now = at("2026-03-30T12:00:00Z");
-    world.store.change_alerts(&begin, now).unwrap();
-    world.store.begin().unwrap();
+    store.change_alerts(&begin, now).unwrap();
+    let note = Some("a known one");
+    store.acknowledge(Some(2), note, now).unwrap();
+    store.change_alerts(&[Change::End(2, true)], now).unwrap();
+    store.begin().unwrap();
 }
 
 /// The world of the golden files.

@@ -144,7 +144,8 @@ impl Known {
                FROM report r
                CROSS JOIN bounce b ON b.report = r.id
                CROSS JOIN bounce_recipient y ON y.report = r.id
-              WHERE r.kind = 5 AND r.counted = 1 AND r.time >= ?1 AND y.code IS NOT NULL
+              WHERE r.kind = 5 AND r.counted = 1 AND r.trust <> 2 AND r.time >= ?1
+                AND y.code IS NOT NULL
               ORDER BY r.time, r.id, y.n",
         )?;
         let mut rows = find.query([since.timestamp()])?;
