@@ -460,6 +460,7 @@ CREATE TABLE feed (
     kind     INTEGER NOT NULL,          -- as in report: 1 aggregate, 4 tls
     reporter TEXT NOT NULL,             -- its name, lower case
     days     INTEGER NOT NULL,          -- that had a report
+    first    INTEGER NOT NULL,
     last     INTEGER NOT NULL,
     gap      INTEGER NOT NULL,          -- the longest pause, in days
     PRIMARY KEY (kind, reporter)

@@ -137,6 +137,19 @@ Examples:
   postwatch scan-log /var/log/exim4/mainlog /var/log/exim4/mainlog.1
   journalctl -u postfix@- --since yesterday | postwatch scan-log -")]
     ScanLog(ScanLog),
+    /// How everything stands, on one screen
+    ///
+    /// Every own address and domain: refused or not, complaints and pass rate; feeds that went silent,
+    /// open alerts and open cases. The first line is a verdict, as monitoring plugins print it.
+    ///
+    /// Exit codes: 0 ok; 1 warning: any other open alert, mail that is put off, a case that is due; 2
+    /// critical: an own address is refused (a block code in the last 7 days, and no later success with
+    /// that provider), or a critical alert is open; 3 everything else, such as a missing database.
+    #[command(after_help = "\
+Examples:
+  postwatch status
+  postwatch status --format json | jq -r .verdict")]
+    Status(Status),
     /// Check the configuration
     #[command(
         subcommand,
@@ -351,6 +364,16 @@ pub(crate) enum PollFormat {
     Table,
     /// The counts and the findings, one object on one line
     Json,
+}
+
+/// `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Status {
+    /// How to print; csv has the addresses and domains alone
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    #[command(flatten)]
+    pub(crate) csv: Csv,
 }
 
 /// `scan-log`.

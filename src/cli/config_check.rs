@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::telling::Alerts;
-use super::{ExitCode, Global, configuration, failure, mailboxes};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log};
 use crate::config::{Config, Environment, Hand, Imap, Via};
 use crate::output::{count, inert, short};
 use crate::pipeline::imap::After;
@@ -58,8 +58,33 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
         mailboxes::trouble(&trouble, colours);
         errors.push(trouble.error);
     }
+    let logs = logs(&config, colours, out)?;
     let told = notified(&config, &environment, colours, out)?;
-    Ok(mailboxes::code(&errors).unwrap_or(told))
+    Ok(mailboxes::code(&errors).or(logs).unwrap_or(told))
+}
+
+/// Tries whether the logs can be read; the code where one cannot.
+fn logs(config: &Config, colours: bool, out: &mut dyn Write) -> anyhow::Result<Option<ExitCode>> {
+    let mut code = None;
+    for path in &config.logs {
+        match pipeline::log_size(path) {
+            Ok(size) => {
+                let path = path.display().to_string();
+                writeln!(
+                    out,
+                    "\nlog            {}: {} bytes",
+                    inert(&path),
+                    count(size)
+                )?;
+            }
+            Err(trouble) => {
+                out.flush()?;
+                scan_log::trouble(&trouble, colours);
+                code = Some(ExitCode::Configuration);
+            }
+        }
+    }
+    Ok(code)
 }
 
 /// Tries who is told of alerts. Nothing is sent.

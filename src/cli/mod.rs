@@ -28,6 +28,7 @@ mod quarantine;
 mod report;
 mod run;
 mod scan_log;
+mod status;
 mod summary;
 mod telling;
 
@@ -73,7 +74,7 @@ fn command(line: &[OsString]) -> Option<&OsString> {
 }
 
 fn obey(line: Vec<OsString>) -> ExitCode {
-    let monitors = command(&line).is_some_and(|word| word == "check");
+    let monitors = command(&line).is_some_and(|word| word == "check" || word == "status");
     let cli = match Cli::read(line) {
         Ok(cli) => cli,
         Err(error) => {
@@ -106,6 +107,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Parse(args) => return parse::run(args, global, out),
         Command::Poll(args) => return poll::run(args, global, out),
         Command::Run => return run::run(global, out),
+        Command::Status(args) => return Ok(status::run(args, global, out)),
         Command::ScanLog(args) => return scan_log::run(args, global, out),
         Command::Config(args::Config::Check) => return config_check::run(global, out),
         Command::Alerts(args) => return alerts::run(args, global, out),

@@ -11,6 +11,7 @@ pub mod guide;
 pub mod json;
 mod lines;
 mod paragraph;
+pub mod status;
 pub mod table;
 
 use chrono::DateTime;

@@ -38,7 +38,7 @@ pub use poll::{Polled, Reader};
 pub use probe::Probe;
 pub use receivers::{ask_all, remember};
 pub use retry::retry;
-pub use scan::{LogTrouble, News, Scan, Scanned};
+pub use scan::{LogTrouble, News, Scan, Scanned, log_size};
 pub use service::Report;
 pub use survey::{Contents, Folder, Planned, Survey, survey};
 

@@ -289,6 +289,23 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// How many bytes a log has, where it can be read.
+///
+/// # Errors
+/// It cannot.
+pub fn log_size(path: &Path) -> Result<u64, LogTrouble> {
+    let size = match Log::open(path, false) {
+        Ok(Log::File(log)) => log.head().map(|_| log.size()),
+        Ok(Log::Pipe(_)) => Ok(0),
+        Err(error) => Err(error),
+    };
+    size.map_err(|error| LogTrouble {
+        log: path.to_owned(),
+        path: path.to_owned(),
+        what: error.to_string(),
+    })
+}
+
 /// The log that a file is, by its first bytes: of several the one in its place, else the one of which
 /// most is known. What is too little to tell is known in its place alone.
 fn matching<'l>(logs: &'l [store::Log], place: (u64, u64), head: &[u8]) -> Option<&'l store::Log> {

@@ -289,6 +289,3 @@ fn judge(
         accepted,
     })
 }
-
-#[cfg(test)]
-mod tests;

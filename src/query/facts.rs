@@ -304,7 +304,7 @@ fn failing(conn: &Connection, look: &Look<'_>) -> Result<Vec<Failing>, Error> {
 }
 
 /// The silent feeds; and where all that were ever regular are, the last day of any.
-fn silent(
+pub(super) fn silent(
     conn: &Connection,
     look: &Look<'_>,
 ) -> Result<(Vec<Silent>, Option<DateTime<Utc>>), Error> {

@@ -3,7 +3,7 @@
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
 //! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at,
 //! [`blocks()`] who refuses us, [`facts()`] what the rules of alerts are about, [`open_alerts()`] and its
-//! neighbours the alerts, [`cases`] what was done to have addresses delisted. All of them are handed a connection that cannot
+//! neighbours the alerts, [`status()`] how all of it stands, [`cases`] what was done to have addresses delisted. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
@@ -29,6 +29,7 @@ mod read;
 mod records;
 mod refusals;
 mod rows;
+mod status;
 mod summary;
 mod tally;
 mod tls;
@@ -48,6 +49,7 @@ pub use facts::{
     Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
 };
 pub use findings::{Finding, FindingKind, Findings, findings};
+pub use status::{Level, Section, Status, status};
 pub use summary::{Summary, last_report_id, summary};
 
 /// Which reports and records a question is about. Every condition that is set must hold.

@@ -164,14 +164,12 @@ impl<'c> Learner<'c> {
         }
         let net = ip.map_or_else(Vec::new, |ip| net_of(ip, 64));
         let mut add = self.conn.prepare_cached(
-            "INSERT INTO complaint_day (net, day, n, proven) VALUES (?1, ?2, 1, ?3)
-             ON CONFLICT (net, day) DO UPDATE SET n = n + 1, proven = proven + excluded.proven",
+            "INSERT INTO complaint_day (net, day, n, proven, last) VALUES (?1, ?2, 1, ?3, ?4)
+             ON CONFLICT (net, day) DO UPDATE
+                 SET n = n + 1, proven = proven + excluded.proven, last = excluded.last",
         )?;
-        add.execute(params![
-            net,
-            report.stored_at.div_euclid(DAY),
-            report.proven
-        ])?;
+        let day = report.stored_at.div_euclid(DAY);
+        add.execute(params![net, day, report.proven, report.id])?;
         Ok(())
     }
 
@@ -186,10 +184,12 @@ impl<'c> Learner<'c> {
             return Ok(());
         }
         let mut add = self.conn.prepare_cached(
-            "INSERT INTO feed (kind, reporter, days, last, gap) VALUES (?1, ?2, 1, ?3, 0)
+            "INSERT INTO feed (kind, reporter, days, first, last, gap) VALUES (?1, ?2, 1, ?3, ?3, 0)
              ON CONFLICT (kind, reporter) DO UPDATE
-                 SET days = days + 1, gap = max(gap, excluded.last - last), last = excluded.last
-               WHERE excluded.last > last",
+                 SET days = days + 1,
+                     gap = max(gap, excluded.last - last, first - excluded.first),
+                     first = min(first, excluded.first), last = max(last, excluded.last)
+               WHERE excluded.last > last OR excluded.first < first",
         )?;
         add.execute(params![report.kind, name, report.time.div_euclid(DAY)])?;
         Ok(())

@@ -324,6 +324,3 @@ fn name(bytes: &[u8]) -> String {
     let name = name.trim_end_matches('.');
     cut(name, NAME).to_owned()
 }
-
-#[cfg(test)]
-mod tests;
