@@ -214,6 +214,16 @@ Examples:
   postwatch explain \"550 5.7.606 Access denied, banned sending IP [192.0.2.7] (AS16012609)\"
   grep status=bounced /var/log/mail.log | postwatch explain -")]
     Explain(Explain),
+    /// The case for delisting an address, as text to paste
+    ///
+    /// What refused its mail in the last 90 days, word for word and each on one line, how much it sent and
+    /// how much of that was authenticated, what was complained about, and the notes of its open case; each
+    /// with where it is known from, and with the address of the provider's form. Recipients are hidden.
+    #[command(after_help = "\
+Examples:
+  postwatch evidence 192.0.2.7
+  postwatch evidence 192.0.2.7 --format markdown > case.md")]
+    Evidence(Evidence),
     /// The delisting case of an address: what was asked, when, and what was answered
     ///
     /// A case is of an address or a network, and one is open at a time. Its notes are dated as they are
@@ -563,6 +573,28 @@ pub(crate) struct Export {
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) filters: Filters,
+}
+
+/// `evidence`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Evidence {
+    /// The address
+    pub(crate) ip: IpAddr,
+    /// How to write
+    #[arg(long, value_enum, default_value_t = EvidenceFormat::Text)]
+    pub(crate) format: EvidenceFormat,
+    /// Show the addresses of recipients in replies
+    #[arg(long)]
+    pub(crate) recipients: bool,
+}
+
+/// How `evidence` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EvidenceFormat {
+    /// Plain text, for a form or a mail
+    Text,
+    /// Markdown, for a ticket
+    Markdown,
 }
 
 /// `case`.

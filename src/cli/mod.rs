@@ -11,6 +11,7 @@ mod completions;
 mod config_check;
 mod database;
 mod db;
+mod evidence;
 mod explain;
 mod export;
 mod failure;
@@ -114,6 +115,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
+        Command::Evidence(args) => return evidence::run(args, global, out),
         Command::Explain(args) => return explain::run(args, global, out),
         Command::Case(args) => return case::run(args, global, out),
         Command::Quarantine(args) => return quarantine::run(args, global, out),

@@ -130,10 +130,15 @@ fn said_by(known: &[Known<'_>], provider: &str) -> bool {
 /// assert_eq!(code("550 5.1.1 user unknown", None), None);
 /// ```
 pub fn code<'t>(text: &'t str, host: Option<&str>) -> Option<Cow<'t, str>> {
-    if let Some(code) = Reply::of(text).code {
-        return Some(Cow::Borrowed(code));
+    let own = Reply::of(text).code.map(Cow::Borrowed);
+    let mut known = all(text, host);
+    known.retain(Known::is_exact);
+    if known.is_empty() {
+        return own;
     }
-    let mut known = all(text, host).into_iter();
-    let known = known.find(|known| known.is_exact() && known.entry.category.is_about_us())?;
-    known.codes.into_iter().next()
+    let mut about_us = known
+        .into_iter()
+        .filter(|it| it.entry.category.is_about_us());
+    let about_us = about_us.next()?;
+    own.or_else(|| about_us.codes.into_iter().next())
 }

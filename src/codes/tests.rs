@@ -115,6 +115,7 @@ fn what_is_stored_as_a_code() {
         ),
         ("550 5.7.1 no (S77719)", None, Some("S77719")),
         ("550 5.7.513 Customer Block list", None, None),
+        ("550 5.7.513 Customer Block list (AS16012607)", None, None),
         ("4.7.700", None, None),
         ("5.7.605", None, None),
         ("5.7.650", None, None),

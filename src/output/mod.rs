@@ -5,6 +5,7 @@
 //! be run (`csv`).
 
 pub mod csv;
+pub mod evidence;
 pub mod explain;
 pub mod guide;
 pub mod json;

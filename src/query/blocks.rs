@@ -16,12 +16,13 @@ use rusqlite::Connection;
 use super::Error;
 use crate::codes::Category;
 use crate::message::net::Net;
+use crate::report::refusal::gist;
 use known::{Known, Said};
 
 /// How long a refusal stands for the present.
 const PRESENT: TimeDelta = TimeDelta::days(7);
 /// How far back is looked.
-const PAST: TimeDelta = TimeDelta::days(90);
+pub(super) const PAST: TimeDelta = TimeDelta::days(90);
 
 /// What is ours, as the configuration says.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -151,6 +152,83 @@ pub fn blocks(conn: &Connection, ours: &Ours<'_>, now: DateTime<Utc>) -> Result<
         rank(a).cmp(&rank(b))
     });
     Ok(blocks)
+}
+
+/// A reply with which a provider refused or put off mail of one of ours, so many times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// Who said it, as [`crate::codes::provider`] names it.
+    pub provider: String,
+    /// The host that said it.
+    pub remote_host: Option<String>,
+    /// Our host that met it.
+    pub server: String,
+    /// The code.
+    pub code: String,
+    /// The latest such reply, word for word.
+    pub text: String,
+    /// True where the mail was to be tried again.
+    pub is_deferred: bool,
+    /// When it was said first.
+    pub first: DateTime<Utc>,
+    /// When it was said last.
+    pub last: DateTime<Utc>,
+    /// How often.
+    pub count: u64,
+    /// Where it is known from.
+    pub evidence: Evidence,
+}
+
+/// What was said of an address of ours in the last 90 days, the latest first. Replies that differ in
+/// nothing but ids and times are one.
+///
+/// # Errors
+/// The database cannot be read.
+pub(super) fn refused(
+    conn: &Connection,
+    ours: &Ours<'_>,
+    ip: IpAddr,
+    now: DateTime<Utc>,
+) -> Result<Vec<Refused>, Error> {
+    let reading = conn.unchecked_transaction()?;
+    let known = Known::load(&reading, ours, now - PAST)?;
+    let mut alike: BTreeMap<(&str, Evidence, &str, String), Refused> = BTreeMap::new();
+    for said in &known.said {
+        if said.source_ip.or_else(|| known.only_ip(&said.server)) != Some(ip) {
+            continue;
+        }
+        let provider = said.provider.as_str();
+        let key = (
+            provider,
+            said.evidence,
+            said.server.as_str(),
+            gist(&said.text),
+        );
+        let one = alike.entry(key).or_insert_with(|| Refused {
+            provider: said.provider.clone(),
+            remote_host: None,
+            server: said.server.clone(),
+            code: String::new(),
+            text: String::new(),
+            is_deferred: said.is_deferred,
+            first: said.first,
+            last: DateTime::UNIX_EPOCH,
+            count: 0,
+            evidence: said.evidence,
+        });
+        one.first = one.first.min(said.first);
+        one.count = one.count.saturating_add(said.count);
+        if said.last >= one.last {
+            one.last = said.last;
+            one.text.clone_from(&said.text);
+            one.code.clone_from(&said.code);
+            one.remote_host.clone_from(&said.remote_host);
+            one.is_deferred = said.is_deferred;
+        }
+    }
+    let mut refused: Vec<Refused> = alike.into_values().collect();
+    refused.sort_by_key(|refused| Reverse(refused.last));
+    Ok(refused)
 }
 
 fn judge(

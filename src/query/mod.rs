@@ -16,6 +16,7 @@ mod blocks;
 mod bounces;
 pub mod cases;
 mod condition;
+pub mod evidence;
 mod export;
 mod facts;
 mod feedback;
@@ -42,7 +43,7 @@ use rusqlite::Connection;
 pub use crate::message::net::Net;
 pub use alerts::{Alert, Due, Notice, Untold, all_alerts, due, level, open_alerts, untold};
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
-pub use blocks::{Block, Evidence, Ours, Standing, blocks};
+pub use blocks::{Block, Evidence, Ours, Refused, Standing, blocks};
 pub use export::{Export, Rows, export};
 pub use facts::{
     Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,

@@ -48,7 +48,7 @@ impl Store {
         remind: u32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        self.in_transaction(|store| {
+        self.within(|store| {
             if let Some((_, since)) = store.open_case_of(net)? {
                 let since = since.date_naive();
                 return Err(Error::Case(format!(
@@ -76,7 +76,7 @@ impl Store {
         remind: u32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        self.in_transaction(|store| {
+        self.within(|store| {
             let file = store.must_be_open(net)?;
             store.conn.execute(
                 "UPDATE delisting_case SET remind_at = ?2 WHERE id = ?1",
@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// None is open for just this address or network; or the database.
     pub fn close_case(&mut self, net: Net, text: &str, now: DateTime<Utc>) -> Result<(), Error> {
-        self.in_transaction(|store| {
+        self.within(|store| {
             let file = store.must_be_open(net)?;
             store.conn.execute(
                 "UPDATE delisting_case SET closed_at = ?2, remind_at = NULL WHERE id = ?1",
@@ -99,19 +99,6 @@ impl Store {
             )?;
             store.add(file, "closed", text, now)
         })
-    }
-
-    fn in_transaction(
-        &mut self,
-        work: impl FnOnce(&Self) -> Result<(), Error>,
-    ) -> Result<(), Error> {
-        self.begin()?;
-        let done = work(self);
-        if done.is_err() {
-            self.rollback();
-            return done;
-        }
-        self.commit()
     }
 
     fn add(&self, file: i64, kind: &str, text: &str, now: DateTime<Utc>) -> Result<(), Error> {

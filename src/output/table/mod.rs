@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::message::text;
 use crate::query::{Answer, Cell, Column, Filter, Kind, Summary};
-use grid::shown;
+pub(super) use grid::shown;
 
 /// What the table is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
