@@ -29,7 +29,7 @@ pub(crate) fn told(ran: &Ran) -> Vec<&str> {
 
 /// An aggregate report of this receiver about a day (so many days ago): one record.
 fn aggregate(receiver: &str, ago: i64, ip: &str, results: (&str, &str), selector: &str) -> Vec<u8> {
-    let begin = (chrono::Utc::now().timestamp() / 86_400 - ago) * 86_400;
+    let begin = (postwatch::clock::now().timestamp() / 86_400 - ago) * 86_400;
     let (dkim, spf) = results;
     format!(
         "From: dmarc@{receiver}\r\nSubject: r\r\nContent-Type: application/xml\r\n\r\n\
@@ -238,7 +238,7 @@ fn a_feed_that_goes_silent_is_told_and_all_of_them_at_once() {
         .collect();
     ingest(&world, &mails);
     let ran = world.poll();
-    let day = |ago| (chrono::Utc::now() - chrono::TimeDelta::days(ago)).date_naive();
+    let day = |ago| (postwatch::clock::now() - chrono::TimeDelta::days(ago)).date_naive();
     let expected = format!(
         "alert: No aggregate report of daily.example since {}",
         day(9)
@@ -277,7 +277,7 @@ fn a_refusal_says_what_the_code_means() {
         "[own]\nnetworks = [\"192.0.2.0/24\"]\n{}",
         mailbox()
     ));
-    let now = chrono::Utc::now().timestamp();
+    let now = postwatch::clock::now().timestamp();
     ingest(&world, &[]);
     let text = "550 5.7.1 Unfortunately, messages from [192.0.2.7] weren't sent. (S3140).";
     let sql = "INSERT INTO refusal (key, day, server, source_ip, remote_host, provider, via, is_deferred,

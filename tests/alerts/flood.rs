@@ -14,7 +14,7 @@ const MEMORY: u64 = 100 << 20;
 /// So many complaints, each about another network, and aggregate reports of as many receivers, each with
 /// another source of ours. What every report needs beside is there once.
 fn forge(conn: &mut Connection, from: i64, count: i64) {
-    let now = chrono::Utc::now().timestamp();
+    let now = postwatch::clock::now().timestamp();
     let transaction = conn.transaction().unwrap();
     for n in from..from + count {
         let net = (u32::try_from(n).unwrap() << 8) + (11 << 24);
@@ -73,7 +73,7 @@ fn a_hundred_thousand_forged_reports_are_one_digest_and_one_last_word() {
     let world = edges::world("");
     world.poll().silent();
     let mut conn = world.conn();
-    let now = chrono::Utc::now().timestamp();
+    let now = postwatch::clock::now().timestamp();
     // A domain that has been known for long, so that a new source of it is news.
     conn.execute_batch(&format!(
         "INSERT INTO string (id, text) VALUES (1, 'example.org');

@@ -133,9 +133,9 @@ fn the_worst_answer_is_the_exit_code() {
     assert_eq!(words[..3], ["taken", "refused", "limited"]);
     assert_eq!(words[4], "unreachable");
     let answer: Value = serde_json::from_str(&ran.out).unwrap();
-    let refused = &answer["rows"][1];
-    assert_eq!(refused["code"], "S3140");
-    assert!(refused["form"].as_str().unwrap().starts_with("http"));
+    let second = &answer["rows"][1];
+    assert_eq!(second["code"], "S3140");
+    assert!(second["form"].as_str().unwrap().starts_with("http"));
 }
 
 #[test]
