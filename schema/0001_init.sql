@@ -109,9 +109,31 @@ CREATE TABLE pending (
 
 -- Up to which row of a table the user was told of what is new.
 CREATE TABLE told (
-    what TEXT PRIMARY KEY,              -- report, quarantine
+    what TEXT PRIMARY KEY,              -- report, quarantine, refusal; alerts: what the rules have looked at
     id   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- cases
+
+-- A delisting case: an address or a network, from its opening to its close. One at a time is open.
+CREATE TABLE delisting_case (
+    id        INTEGER PRIMARY KEY,
+    addr      BLOB NOT NULL,            -- the first address
+    prefix    INTEGER NOT NULL,         -- 32 or 128 for one address
+    opened_at INTEGER NOT NULL,
+    closed_at INTEGER,                  -- NULL while it is open
+    remind_at INTEGER                   -- NULL: never
+) STRICT;
+CREATE UNIQUE INDEX delisting_case_open ON delisting_case (addr, prefix) WHERE closed_at IS NULL;
+
+CREATE TABLE case_note (
+    id   INTEGER PRIMARY KEY,
+    file INTEGER NOT NULL REFERENCES delisting_case (id) ON DELETE CASCADE,
+    time INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('opened', 'asked', 'ticket', 'answer', 'result', 'note', 'closed')),
+    text TEXT NOT NULL                  -- may be empty where it is opened or closed
+) STRICT;
+CREATE INDEX case_note_file ON case_note (file);
 
 -- ---------------------------------------------------------------- reports
 
@@ -386,6 +408,173 @@ CREATE TABLE bounce_recipient (
     PRIMARY KEY (report, n)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
+
+-- ---------------------------------------------------------------- alerts
+
+-- What the rules look at: small sums of reports, each taken in once, up to the row of `report` that `told`
+-- names as `alerts`. Reports that are foreign, that do not count, or whose mail failed authentication are in
+-- none of it. `unproven` says that nothing authenticated was among them.
+
+-- Complaints a day (of their arrival here, in days since 1970-01-01) about a network: /24 or /64.
+CREATE TABLE complaint_day (
+    net      BLOB NOT NULL,             -- its first address; empty where the source is not named
+    day      INTEGER NOT NULL,
+    n        INTEGER NOT NULL,
+    proven   INTEGER NOT NULL,          -- of them, by mail that is authenticated
+    last     INTEGER NOT NULL,          -- the report of the last one
+    PRIMARY KEY (net, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX complaint_day_n ON complaint_day (day, n DESC);
+
+-- Networks (/24 or /48) that mail with a passing, aligned DKIM signature came from.
+CREATE TABLE passing_source (
+    domain   TEXT NOT NULL,             -- that signed
+    selector TEXT NOT NULL,
+    net      BLOB NOT NULL,
+    ip       BLOB NOT NULL,             -- the first address that was seen
+    first    INTEGER NOT NULL,          -- begin of the first report
+    reporter INTEGER NOT NULL,          -- of it; one that is gone has no name
+    unproven INTEGER NOT NULL,
+    noticed  INTEGER,                   -- when it was new to a domain that had been known for long
+    PRIMARY KEY (domain, selector, net)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX passing_source_noticed ON passing_source (noticed) WHERE noticed IS NOT NULL;
+
+-- How the mail of own addresses fares: begin of the last report in which more messages passed than failed, and
+-- of the last in which it was the other way round.
+CREATE TABLE own_result (
+    ip        BLOB NOT NULL,
+    domain    TEXT NOT NULL,            -- the policy domain
+    mechanism INTEGER NOT NULL,         -- 0 DKIM, 1 SPF; as evaluated, aligned
+    passed    INTEGER,
+    failed    INTEGER,
+    messages  INTEGER NOT NULL,         -- that failed in the last such report
+    reporter  INTEGER,
+    unproven  INTEGER NOT NULL,
+    PRIMARY KEY (ip, domain, mechanism)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX own_result_failing ON own_result (failed) WHERE failed >= passed + 86400;
+
+-- Who sends reports how regularly, in days since 1970-01-01 of what they are about.
+CREATE TABLE feed (
+    kind     INTEGER NOT NULL,          -- as in report: 1 aggregate, 4 tls
+    reporter TEXT NOT NULL,             -- its name, lower case
+    days     INTEGER NOT NULL,          -- that had a report
+    first    INTEGER NOT NULL,
+    last     INTEGER NOT NULL,
+    gap      INTEGER NOT NULL,          -- the longest pause, in days
+    PRIMARY KEY (kind, reporter)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX feed_habit ON feed (last, kind, reporter, gap) WHERE days >= 5;
+
+-- What looks outside: mailboxes (imap:ACCOUNT), logs (log:PATH), the SMTP probe (smtp).
+CREATE TABLE monitor (
+    name   TEXT PRIMARY KEY,
+    tried  INTEGER NOT NULL,            -- when last
+    since  INTEGER,                     -- when it began to fail; NULL where all is well
+    reason TEXT                         -- why
+) STRICT, WITHOUT ROWID;
+
+-- What a person is told of: from its beginning to its end. What comes back is another row.
+CREATE TABLE alert (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule         TEXT NOT NULL,
+    about        TEXT NOT NULL,         -- the network, domain or feed: open once for each rule
+    critical     INTEGER NOT NULL,
+    unproven     INTEGER NOT NULL,
+    title        TEXT NOT NULL,
+    evidence     TEXT NOT NULL,         -- lines, as it was last seen
+    advice       TEXT NOT NULL,         -- lines
+    command      TEXT NOT NULL,         -- that shows more
+    began        INTEGER NOT NULL,
+    seen         INTEGER NOT NULL,
+    ended        INTEGER,
+    told         INTEGER,               -- when its beginning, or a reminder, was last told
+    end_told     INTEGER NOT NULL,
+    acknowledged INTEGER,
+    note         TEXT
+) STRICT;
+CREATE UNIQUE INDEX alert_open ON alert (rule, about) WHERE ended IS NULL;
+CREATE INDEX alert_untold ON alert (id) WHERE told IS NULL OR (ended IS NOT NULL AND end_told = 0);
+
+-- What is sent, and to whom. Both are committed before anything is sent.
+CREATE TABLE notice (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind     TEXT NOT NULL,             -- began, reminder, ended, digest, muted
+    identity TEXT NOT NULL UNIQUE,      -- the same however often it is sent
+    made     INTEGER NOT NULL,
+    critical INTEGER NOT NULL,
+    subject  TEXT NOT NULL,
+    body     TEXT NOT NULL,
+    alerts   TEXT NOT NULL              -- JSON: the alerts that it tells of
+) STRICT;
+CREATE INDEX notice_made ON notice (made);
+
+CREATE TABLE delivery (
+    notice   INTEGER NOT NULL REFERENCES notice (id) ON DELETE CASCADE,
+    target   TEXT NOT NULL,             -- the name of a [[notify]]; '-' is standard output
+    tries    INTEGER NOT NULL,
+    retry_at INTEGER NOT NULL,
+    sent     INTEGER,
+    PRIMARY KEY (notice, target)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_due ON delivery (retry_at, notice) WHERE sent IS NULL;
+
+-- ---------------------------------------------------------------- refusals
+-- What receivers answered when they did not take our mail, from mail servers' logs and from asking.
+
+-- A reply, a day: what changes in it from message to message (ids, times) makes no row of its own.
+CREATE TABLE refusal (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT,  -- never another one's: `told` names the last
+    key         BLOB NOT NULL UNIQUE,   -- SHA-256, 16 bytes, of all that makes a row of its own
+    day         INTEGER NOT NULL,       -- days since 1970-01-01, UTC
+    server      TEXT NOT NULL,          -- our host that wrote the log, or asked
+    source_ip   BLOB,                   -- our address, where the reply or the line names it
+    rcpt_domain TEXT,
+    remote_host TEXT,                   -- that said it
+    provider    TEXT NOT NULL,          -- who runs it; `accepted` names it alike
+    via         INTEGER NOT NULL,       -- 0 log, 1 probe
+    is_deferred INTEGER NOT NULL,       -- 1: the mail was to be tried again
+    status      TEXT,
+    code        TEXT NOT NULL,
+    text        TEXT NOT NULL,          -- the first reply, word for word
+    first       INTEGER NOT NULL,
+    last        INTEGER NOT NULL,
+    count       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX refusal_day ON refusal (day);
+
+-- When a receiver last took our mail.
+CREATE TABLE accepted (
+    server    TEXT NOT NULL,
+    source_ip BLOB NOT NULL,            -- x'' where it is not known
+    provider  TEXT NOT NULL,
+    via       INTEGER NOT NULL,         -- as in `refusal`
+    last      INTEGER NOT NULL,
+    PRIMARY KEY (provider, server, source_ip, via)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accepted_last ON accepted (last);
+
+-- How far a log is read. A file is known by its first bytes, whatever its name: it is renamed, copied
+-- and compressed while it is read.
+CREATE TABLE log_file (
+    id       INTEGER PRIMARY KEY AUTOINCREMENT,     -- a greater one is later
+    path     TEXT NOT NULL,             -- under which it was read first
+    device   INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    head     BLOB NOT NULL,             -- SHA-256 of its first bytes, unpacked
+    length   INTEGER NOT NULL,          -- so many of them
+    position INTEGER NOT NULL,          -- up to here it is read, in bytes of the text, unpacked
+    seen_at  INTEGER NOT NULL           -- when it was last looked at
+) STRICT;
+CREATE INDEX log_file_path ON log_file (path, seen_at);
+
+-- The lines that were counted last, so that standard input that holds them again counts none twice.
+CREATE TABLE log_line (
+    id     INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE,        -- SHA-256, 16 bytes
+    count  INTEGER NOT NULL             -- how often the same line stood in one log
+) STRICT;
 
 -- ---------------------------------------------------------------- views
 -- Names are those of the JSON that `parse` prints; addresses, times and enumerations as text.
@@ -765,3 +954,86 @@ JOIN message m ON m.id = r.message;
 
 CREATE VIEW v_bounces AS
 SELECT * FROM v_bounces_all WHERE counted = 1 AND "foreign" = 0;
+
+-- Alerts.
+CREATE VIEW v_alerts AS
+SELECT
+    id,
+    rule,
+    about,
+    CASE critical WHEN 1 THEN 'critical' ELSE 'warning' END AS level,
+    unproven,
+    strftime('%Y-%m-%dT%H:%M:%SZ', began, 'unixepoch') AS began,
+    strftime('%Y-%m-%dT%H:%M:%SZ', seen, 'unixepoch') AS seen,
+    strftime('%Y-%m-%dT%H:%M:%SZ', ended, 'unixepoch') AS ended,
+    title,
+    evidence,
+    advice,
+    command,
+    strftime('%Y-%m-%dT%H:%M:%SZ', acknowledged, 'unixepoch') AS acknowledged,
+    note
+FROM alert;
+
+-- Addresses as in `record_source`.
+CREATE VIEW refusal_source AS
+SELECT *,
+        CASE length(source_ip)
+            WHEN 4 THEN
+                (instr('123456789abcdef', substr(hex, 1, 1)) * 16 + instr('123456789abcdef', substr(hex, 2, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 3, 1)) * 16 + instr('123456789abcdef', substr(hex, 4, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 5, 1)) * 16 + instr('123456789abcdef', substr(hex, 6, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 7, 1)) * 16 + instr('123456789abcdef', substr(hex, 8, 1)))
+            WHEN 16 THEN CASE
+                WHEN instr(groups, ':0:0:0:0:0:0:0:0:') THEN '::'
+                WHEN instr(groups, ':0:0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:0:') + 15), ':')
+                WHEN instr(groups, ':0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:') + 13), ':')
+                WHEN instr(groups, ':0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:') + 11), ':')
+                WHEN instr(groups, ':0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:') + 9), ':')
+                WHEN instr(groups, ':0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:') + 7), ':')
+                WHEN instr(groups, ':0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:') + 5), ':')
+                ELSE trim(groups, ':')
+            END
+        END AS source_text
+FROM (
+    SELECT *,
+            ':' || ltrim(substr(hex, 1, 3), '0') || substr(hex, 4, 1)
+            || ':' || ltrim(substr(hex, 5, 3), '0') || substr(hex, 8, 1)
+            || ':' || ltrim(substr(hex, 9, 3), '0') || substr(hex, 12, 1)
+            || ':' || ltrim(substr(hex, 13, 3), '0') || substr(hex, 16, 1)
+            || ':' || ltrim(substr(hex, 17, 3), '0') || substr(hex, 20, 1)
+            || ':' || ltrim(substr(hex, 21, 3), '0') || substr(hex, 24, 1)
+            || ':' || ltrim(substr(hex, 25, 3), '0') || substr(hex, 28, 1)
+            || ':' || ltrim(substr(hex, 29, 3), '0') || substr(hex, 32, 1) || ':' AS groups
+    FROM (SELECT *, lower(hex(source_ip)) AS hex FROM refusal)
+);
+
+CREATE VIEW v_refusals AS
+SELECT
+    id AS refusal,
+    strftime('%Y-%m-%d', day * 86400, 'unixepoch') AS day,
+    server,
+    source_text AS source_ip,
+    rcpt_domain,
+    remote_host,
+    provider,
+    CASE via WHEN 0 THEN 'log' WHEN 1 THEN 'probe' END AS via,
+    is_deferred AS deferred,
+    status,
+    code,
+    text,
+    strftime('%Y-%m-%dT%H:%M:%SZ', first, 'unixepoch') AS first,
+    strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch') AS last,
+    count
+FROM refusal_source;

@@ -24,11 +24,15 @@ pub mod message;
 pub mod report;
 
 #[doc(hidden)]
+pub mod alert;
+#[doc(hidden)]
 pub mod cli;
 #[doc(hidden)]
 pub mod clock;
 #[doc(hidden)]
 pub mod config;
+#[doc(hidden)]
+pub mod monitor;
 #[doc(hidden)]
 pub mod net;
 #[doc(hidden)]

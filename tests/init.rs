@@ -60,3 +60,56 @@ fn it_overwrites_nothing() {
     assert_eq!(said, (3, String::new(), err.to_owned()));
     assert_eq!(fs::read_to_string(&file).unwrap(), "# mine\n");
 }
+
+/// The golden file of this name has this text. With `POSTWATCH_BLESS` set, it is written anew.
+fn assert_golden(name: &str, text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden/guide")
+        .join(name);
+    if std::env::var_os("POSTWATCH_BLESS").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let expected = fs::read_to_string(&path).unwrap_or_default();
+    assert_eq!(text, expected, "left: now, right: {}", path.display());
+}
+
+#[test]
+fn the_guide_needs_nothing_and_writes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, err) = postwatch(dir.path(), &["init", "--guide"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_golden("nothing.txt", &out);
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_guide_names_the_records_of_the_configuration_and_ticks_off_what_has_arrived() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = "database = \"postwatch.db\"\n\
+        [own]\ndomains = [\"example.org\", \"example.com\"]\nnetworks = [\"192.0.2.0/28\", \"192.0.2.77\"]\n\
+        [[imap]]\nname = \"a\"\nhost = \"mail.example.org\"\nusername = \"reader\"\npassword = \"x\"\n\
+        [[imap]]\nname = \"b\"\nhost = \"mail.example.org\"\nusername = \"reports@mail.example.org\"\n\
+        password = \"x\"\n";
+    let file = dir.path().join("c.toml");
+    fs::write(&file, config).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+    let samples = samples.to_str().unwrap();
+    let arguments = ["ingest", samples, "--config", "c.toml", "-q"];
+    let (code, _, err) = postwatch(dir.path(), &arguments);
+    assert!(code < 2, "{err}");
+    let (code, out, err) = postwatch(dir.path(), &["init", "--guide", "--config", "c.toml"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_golden("configured.txt", &out);
+    assert_eq!(fs::read_to_string(&file).unwrap(), config);
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_stops_the_guide() {
+    let dir = tempfile::tempdir().unwrap();
+    let (code, out, _) = postwatch(dir.path(), &["init", "--guide", "--config", "no.toml"]);
+    assert_eq!((code, out.as_str()), (3, ""));
+    fs::write(dir.path().join("db"), "not a database at all").unwrap();
+    let (code, out, _) = postwatch(dir.path(), &["init", "--guide", "--db", "db"]);
+    assert_eq!((code, out.as_str()), (5, ""));
+}

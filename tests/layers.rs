@@ -26,7 +26,8 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     ("monitor", &["message", "report", "codes", "query", "net"]),
-    ("alert", &["query", "codes", "net"]),
+    // `message` for making a stranger's text inert.
+    ("alert", &["query", "codes", "net", "message"]),
     ("output", &["query", "report", "message", "codes"]),
     ("store", &["report", "message", "codes"]),
     ("query", &["report", "message", "codes"]),
@@ -35,9 +36,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["net", "message"]),
     ("report", &["message", "codes"]),
     // For the types of the values.
-    ("config", &["message", "source", "net"]),
+    ("config", &["message", "source", "net", "alert", "monitor"]),
     ("message", &[]),
-    ("codes", &[]),
+    // For the organizational domain of a host.
+    ("codes", &["message"]),
     ("net", &[]),
     ("clock", &[]),
 ];

@@ -1,155 +1,170 @@
-//! `config check`: the configuration, and every account in it, tried.
+//! `check --smtp`: what receivers say of this host now.
 
-use std::io::Write;
-use std::sync::Arc;
+use std::io::{self, Write};
 
-use super::{ExitCode, Global, configuration, failure, mailboxes};
-use crate::config::{Config, Environment, Imap};
-use crate::output::{count, inert, short};
-use crate::pipeline::imap::After;
-use crate::pipeline::net::{Security, Stop};
-use crate::pipeline::{self, Contents, Error, Survey, Trouble};
+use super::args::{Check, Format};
+use super::database::{self, Printed, column, text};
+use super::telling::{Alerts, asker};
+use super::{ExitCode, Global, configuration, failure};
+use crate::codes::Waiting;
+use crate::config::{Config, Environment};
+use crate::output::inert;
+use crate::pipeline::ask_all;
+use crate::pipeline::monitor::smtp::{Asked, Verdict};
+use crate::pipeline::net::Stop;
+use crate::pipeline::store::Access;
+use crate::query::{Cell, Column, ColumnKind};
 
-/// Most folders of a server that are listed.
-const FOLDERS: usize = 40;
-/// Most characters that are shown of what a server can do.
-const CAPABILITIES: usize = 2_000;
-
-pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
-    let environment = Arc::new(Environment::of_process());
-    let mut config = configuration(global, &environment)?;
-    let mailboxes = mailboxes::configured(&mut config)?;
-    if let Some(file) = &config.file {
-        writeln!(out, "configuration  {}", file.display())?;
-    }
-    let there = if config.database.exists() {
-        ""
-    } else {
-        " (not there yet)"
-    };
-    writeln!(out, "database       {}{there}", config.database.display())?;
-    let colours = failure::colours(global.no_color);
-    let mut errors = Vec::new();
-    for imap in &mailboxes {
-        writeln!(out)?;
-        head(imap, out)?;
-        // In the order in which it happens, also where standard error is the same terminal.
+/// Checks, in the codes of monitoring plugins.
+pub(super) fn run(args: &Check, global: &Global, out: &mut dyn Write) -> ExitCode {
+    let checked = check(args, global, out).and_then(|code| {
         out.flush()?;
-        let mut client = mailboxes::client(imap, &environment, &Stop::default());
-        let limit = config.limits.read.message;
-        let (folder, error) = match pipeline::survey(&mut client, &config.database, limit) {
-            Ok(survey) => {
-                let failed = found(&config, imap, survey, out)?;
-                out.flush()?;
-                match failed {
-                    None => continue,
-                    Some((folder, error)) => (Some(folder), error),
-                }
-            }
-            Err(Error::Store(error)) => return Err(error.into()),
-            Err(Error::Imap(error)) => (None, error),
-        };
-        let trouble = Trouble {
-            account: imap.account.name.clone(),
-            folder,
-            error,
-        };
-        mailboxes::trouble(&trouble, colours);
-        errors.push(trouble.error);
-    }
-    Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
+        Ok(code)
+    });
+    checked.unwrap_or_else(|error| {
+        let colours = failure::colours(global.no_color);
+        match failure::report(&error, &mut io::stderr(), colours) {
+            ExitCode::Ok => ExitCode::Ok,
+            _ => ExitCode::Unknown,
+        }
+    })
 }
 
-fn head(imap: &Imap, out: &mut dyn Write) -> std::io::Result<()> {
-    let account = &imap.account;
-    let endpoint = &account.endpoint;
-    let security = match endpoint.security {
-        Security::Tls => "TLS",
-        Security::StartTls => "STARTTLS",
-        Security::Plain => "not encrypted",
-    };
-    writeln!(out, "account        {}", account.name)?;
-    writeln!(
-        out,
-        "  server       {}, port {}, {security}, as {}",
-        endpoint.host, endpoint.port, account.username
-    )
-}
-
-/// What a survey says. The last folder that cannot be used is returned.
-fn found(
-    config: &Config,
-    imap: &Imap,
-    survey: Survey,
-    out: &mut dyn Write,
-) -> std::io::Result<Option<(String, pipeline::imap::Error)>> {
-    let account = &imap.account;
-    let capabilities = short(&survey.capabilities.join(" "), CAPABILITIES);
-    writeln!(out, "  capabilities {capabilities}")?;
-    let idle = survey
-        .capabilities
-        .iter()
-        .any(|capability| capability.eq_ignore_ascii_case("IDLE"));
-    let more = survey.there.len().saturating_sub(FOLDERS);
-    let there = survey.there.iter().take(FOLDERS);
-    let there: Vec<String> = there.map(|name| short(name, mailboxes::NAME)).collect();
-    let there = there.join(", ");
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
-    writeln!(out, "  folders      {there}{more}")?;
-    let mut failed = None;
-    for folder in survey.folders {
-        match folder.found {
-            Ok(contents) => writeln!(out, "  reads        {}: {}", folder.name, words(contents))?,
-            Err(error) => {
-                writeln!(
-                    out,
-                    "  reads        {}: {}",
-                    folder.name,
-                    inert(&error.what)
-                )?;
-                failed = Some((folder.name, error));
-            }
+fn check(args: &Check, global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let environment = Environment::of_process();
+    let config = configuration(global, &environment)?;
+    let answers = ask(&config, &environment)?;
+    match args.format {
+        Format::Table => people(&answers, out)?,
+        format => {
+            let printed = Printed {
+                format,
+                csv: args.csv,
+                global,
+            };
+            let rows: Vec<Vec<Cell>> = answers.iter().map(cells).collect();
+            database::list("smtp", COLUMNS, &rows, &printed, out)?;
         }
     }
-    let setting = match account.after {
-        After::Leave => "leave",
-        After::Seen => "seen",
-        After::Move => "move",
-        After::Delete => "delete",
-    };
-    let after = mailboxes::planned(survey.after.as_ref());
-    writeln!(
-        out,
-        "  after        {setting}: mail whose reports are stored is {after}"
-    )?;
-    let unreadable = mailboxes::planned(survey.unreadable.as_ref());
-    writeln!(out, "  unreadable   {unreadable}; kept whole in quarantine")?;
-    let run = if idle {
-        "is told of new mail by the server (IDLE)".to_owned()
-    } else {
-        format!("looks every {} s (no IDLE)", config.schedule.imap.as_secs())
-    };
-    writeln!(out, "  run          {run}")?;
-    Ok(failed)
+    Ok(code(&answers))
 }
 
-fn words(contents: Contents) -> String {
-    let mut text = format!(
-        "{} messages, {} to be read",
-        count(contents.messages.into()),
-        count(contents.new)
-    );
-    if contents.oversized > 0 {
-        text.push_str(", ");
-        text.push_str(&count(contents.oversized));
-        text.push_str(" larger than limits.message");
+/// Asks, and stores the answers where there is a database.
+fn ask(config: &Config, environment: &Environment) -> anyhow::Result<Vec<Asked>> {
+    let stop = Stop::default();
+    if !config.database.exists() {
+        return Ok(ask_all(&config.probes, &asker(config), &stop));
     }
-    if contents.read_only {
-        text.push_str(", read-only");
+    let mut store = database::store(config, environment, Access::Existing)?;
+    Ok(Alerts::new(config, environment, &stop).probe(&mut store)?)
+}
+
+fn code(answers: &[Asked]) -> ExitCode {
+    let has = |verdict| answers.iter().any(|asked| asked.verdict() == verdict);
+    let is_unreachable = |asked: &Asked| asked.verdict() == Verdict::Unreachable;
+    if has(Verdict::Refused) {
+        ExitCode::Critical
+    } else if answers.iter().all(is_unreachable) {
+        ExitCode::Unknown
+    } else if has(Verdict::Limited) || has(Verdict::Unreachable) {
+        ExitCode::Warning
+    } else {
+        ExitCode::Ok
     }
-    text
+}
+
+fn people(answers: &[Asked], out: &mut dyn Write) -> io::Result<()> {
+    for (n, asked) in answers.iter().enumerate() {
+        if n > 0 {
+            writeln!(out)?;
+        }
+        let mut line = |label: &str, text: &str| writeln!(out, "  {label:<9} {}", inert(text));
+        let provider = &asked.provider;
+        let named = format!(
+            "{} ({}, port {})",
+            provider.name, provider.host, provider.port
+        );
+        let verdict = match asked.verdict() {
+            Verdict::Taken => "takes MAIL FROM from here",
+            Verdict::Limited => "puts mail from here off, or asks for something else",
+            Verdict::Unreachable => "could not be asked",
+            Verdict::Refused => "refuses mail from here",
+        };
+        line("receiver", &named)?;
+        line("result", verdict)?;
+        if let Some((local, remote)) = asked.addresses {
+            let tls = if asked.is_tls() { ", TLS" } else { "" };
+            line("from", &format!("{} to {}{tls}", local.ip(), remote.ip()))?;
+        }
+        for step in &asked.steps {
+            line("", &format!("{}: {}", step.command, step.reply))?;
+        }
+        if let Some(error) = &asked.no_tls {
+            line("no TLS", &error.what)?;
+        }
+        if let Some(error) = &asked.failure {
+            line("failed", &error.what)?;
+        }
+        if let Some(entry) = asked.entry() {
+            line("means", entry.meaning)?;
+            line("waiting", &waiting(entry.waiting))?;
+            line("next", entry.next)?;
+            if let Some(form) = entry.form {
+                line("form", form)?;
+            }
+        } else if asked.refusal().is_some() {
+            line("means", "nothing is known of this reply: read what it says")?;
+        }
+    }
+    Ok(())
+}
+
+fn waiting(waiting: Waiting) -> String {
+    match waiting {
+        Waiting::Yes(how) => format!("helps: {how}"),
+        Waiting::No(why) => format!("does not help: {why}"),
+        Waiting::Unknown(why) => format!("not known: {why}"),
+    }
+}
+
+const COLUMNS: &[Column] = &[
+    column("receiver", ColumnKind::Text, 0),
+    column("host", ColumnKind::Text, 0),
+    column("port", ColumnKind::Number, 0),
+    column("verdict", ColumnKind::Text, 0),
+    column("local_ip", ColumnKind::Ip, 0),
+    column("remote_ip", ColumnKind::Ip, 0),
+    column("tls", ColumnKind::Text, 0),
+    column("replies", ColumnKind::Text, 0),
+    column("code", ColumnKind::Text, 0),
+    column("failure", ColumnKind::Text, 0),
+    column("meaning", ColumnKind::Text, 0),
+    column("next", ColumnKind::Text, 0),
+    column("form", ColumnKind::Text, 0),
+];
+
+fn cells(asked: &Asked) -> Vec<Cell> {
+    let entry = asked.entry();
+    let of = |known: Option<&'static str>| text(known.map(str::to_owned));
+    let replies: Vec<serde_json::Value> = asked
+        .steps
+        .iter()
+        .map(|step| serde_json::json!({"command": step.command, "reply": step.reply.to_string()}))
+        .collect();
+    let ip = |ip: Option<std::net::IpAddr>| ip.map_or(Cell::Null, Cell::Ip);
+    vec![
+        text(asked.provider.name.clone()),
+        text(asked.provider.host.clone()),
+        Cell::Int(asked.provider.port.into()),
+        Cell::Word(asked.verdict().as_str()),
+        ip(asked.addresses.map(|(local, _)| local.ip())),
+        ip(asked.addresses.map(|(_, remote)| remote.ip())),
+        Cell::Bool(asked.is_tls()),
+        Cell::Json(serde_json::Value::from(replies).to_string().into()),
+        text(asked.code()),
+        text(asked.failure.as_ref().map(|error| error.what.clone())),
+        of(entry.map(|entry| entry.meaning)),
+        of(entry.map(|entry| entry.next)),
+        of(entry.and_then(|entry| entry.form)),
+    ]
 }

@@ -120,5 +120,7 @@ fn kind(kind: ExportKind) -> query::Export {
         ExportKind::FailureReports => query::Export::FailureReports,
         ExportKind::Tls => query::Export::Tls,
         ExportKind::Bounces => query::Export::Bounces,
+        ExportKind::Refusals => query::Export::Refusals,
+        ExportKind::Alerts => query::Export::Alerts,
     }
 }

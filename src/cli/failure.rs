@@ -22,6 +22,12 @@ pub enum ExitCode {
     Network,
     /// The database.
     Database,
+    /// `check`, as monitoring plugins have it: something to look at.
+    Warning,
+    /// `check`: mail is refused.
+    Critical,
+    /// `check`: it could not be found out.
+    Unknown,
     /// `ingest -`: a later try may go well (`EX_TEMPFAIL` of sysexits.h).
     TryAgain,
 }
@@ -30,9 +36,9 @@ impl From<ExitCode> for std::process::ExitCode {
     fn from(code: ExitCode) -> Self {
         Self::from(match code {
             ExitCode::Ok => 0,
-            ExitCode::Findings => 1,
-            ExitCode::Usage => 2,
-            ExitCode::Configuration => 3,
+            ExitCode::Findings | ExitCode::Warning => 1,
+            ExitCode::Usage | ExitCode::Critical => 2,
+            ExitCode::Configuration | ExitCode::Unknown => 3,
             ExitCode::Network => 4,
             ExitCode::Database => 5,
             ExitCode::TryAgain => 75,
@@ -101,7 +107,7 @@ fn judge(error: &anyhow::Error) -> (ExitCode, Option<String>) {
         }
         if let Some(error) = cause.downcast_ref::<store::Error>() {
             let code = match error {
-                store::Error::NoEntry(_) => ExitCode::Usage,
+                store::Error::NoEntry(_) | store::Error::Case(_) => ExitCode::Usage,
                 _ => ExitCode::Database,
             };
             return (code, error.hint());

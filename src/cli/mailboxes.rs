@@ -12,7 +12,7 @@ use crate::pipeline::imap::{self, Client, ErrorKind, Means};
 use crate::pipeline::net::{self, Stop};
 use crate::pipeline::store::{self, Marks, Store, Waiting};
 use crate::pipeline::{self, Planned, Trouble};
-use crate::query::{self, Findings};
+use crate::query::{self, Finding, Findings};
 
 /// Most characters that are shown of a folder's name.
 pub(super) const NAME: usize = 200;
@@ -20,10 +20,10 @@ pub(super) const NAME: usize = 200;
 /// The mailboxes of the configuration.
 ///
 /// # Errors
-/// There are none.
+/// There are none, and no logs either.
 pub(super) fn configured(config: &mut Config) -> Result<Vec<Arc<Imap>>, config::Error> {
     let mailboxes: Vec<_> = config.imap.drain(..).map(Arc::new).collect();
-    if mailboxes.is_empty() {
+    if mailboxes.is_empty() && config.logs.is_empty() {
         let path = config.file.clone();
         return Err(config::Error::NoMailbox { path });
     }
@@ -130,9 +130,13 @@ pub(super) fn findings(database: &Path) -> anyhow::Result<Findings> {
     Ok(query::findings(&store::open_reading(database)?)?)
 }
 
-/// Prints findings, a line each.
-pub(super) fn print(findings: &Findings, out: &mut dyn Write) -> io::Result<()> {
-    for finding in &findings.list {
+/// Prints those findings that are to be told, a line each.
+pub(super) fn print(
+    findings: &Findings,
+    is_told: impl Fn(&Finding) -> bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for finding in findings.list.iter().filter(|finding| is_told(finding)) {
         writeln!(out, "{}: {}", finding.kind.word(), inert(&finding.text))?;
     }
     out.flush()
@@ -146,6 +150,7 @@ pub(super) fn told(store: &mut Store, findings: Findings) -> Result<(), store::E
     store.told(&Marks {
         report: findings.report,
         quarantine: findings.quarantine,
+        refusal: findings.refusal,
         pending: findings.pending,
     })
 }

@@ -9,14 +9,15 @@ use serde::Serialize;
 
 use super::args::{Poll, PollFormat};
 use super::database::{self, Notices};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::telling::{self, Alerts};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{Access, Lock};
 use crate::pipeline::{self, Contents, Counts, Error, Event, Polled, Probe, Reader};
-use crate::query::{Finding, Findings};
+use crate::query::{Finding, Findings, Notice};
 
 /// How long another process may keep the database, in seconds.
 const PATIENCE: u32 = 45;
@@ -32,7 +33,8 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     let lock = Lock::take(&config.database)
         .with_context(|| format!("failed to lock {}", config.database.display()))?;
     let Some(_lock) = lock else {
-        return said(&Polled::default(), &Findings::default(), args, out);
+        let nothing = (Findings::default(), telling::Told::default());
+        return said(&Polled::default(), &nothing.0, &nothing.1, args, out);
     };
     let mut store = database::store(&config, &environment, Access::Create)?;
     let colours = failure::colours(global.no_color);
@@ -57,21 +59,37 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
     screen.end();
     // Where the pass ended in an error of the database, a later one tells what it found.
     let polled = polled?;
+    let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let alerts = Alerts::new(&config, &environment, &stop);
+    telling::only(&mut store, &mailboxes)?;
+    let unread = scan_log::pass(&config, &mut store, &stop)?;
+    for trouble in &unread {
+        scan_log::trouble(trouble, colours);
+    }
+    telling::tried(&mut store, &mailboxes, &screen.failed())?;
+    alerts.probe_when_due(&mut store)?;
+    let told = alerts.pass(&mut store, colours)?;
     let findings = mailboxes::findings(&config.database)?;
     if screen.shows && polled.counts.messages > 0 {
         let text = summary::told(&polled.counts, screen.problems());
         io::stderr().write_all(text.as_bytes())?;
     }
-    let code = said(&polled, &findings, args, out)?;
-    let mut store = store.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let code = said(&polled, &findings, &told, args, out)?;
     mailboxes::told(&mut store, findings)?;
-    Ok(code)
+    told.printed(&mut store)?;
+    // A person has to cure that.
+    Ok(if unread.is_empty() {
+        code
+    } else {
+        ExitCode::Configuration
+    })
 }
 
 /// Prints what was found, and gives the code for it.
 fn said(
     polled: &Polled,
     findings: &Findings,
+    told: &telling::Told,
     args: &Poll,
     out: &mut dyn Write,
 ) -> anyhow::Result<ExitCode> {
@@ -80,18 +98,24 @@ fn said(
         #[serde(flatten)]
         counts: Counts,
         findings: &'a [Finding],
+        alerts: &'a [Notice],
     }
     let code = match mailboxes::code(&polled.errors) {
         Some(code) => code,
-        None if findings.list.is_empty() => ExitCode::Ok,
+        None if told.failed => ExitCode::Network,
+        None if findings.list.is_empty() && !told.began => ExitCode::Ok,
         None => ExitCode::Findings,
     };
     match args.format {
-        PollFormat::Table => mailboxes::print(findings, out)?,
+        PollFormat::Table => {
+            told.print(out)?;
+            mailboxes::print(findings, |finding| !told.covers(finding), out)?;
+        }
         PollFormat::Json => {
             let counted = Counted {
                 counts: polled.counts,
                 findings: &findings.list,
+                alerts: &told.notices,
             };
             writeln!(out, "{}", serde_json::to_string(&counted)?)?;
         }
@@ -159,6 +183,9 @@ fn dry_run(
         )?;
         writeln!(out, "  mail without a report: left as it is")?;
     }
+    for path in &config.logs {
+        writeln!(out, "{}: to be read from where it was left", path.display())?;
+    }
     Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
 }
 
@@ -190,6 +217,8 @@ fn would(found: Contents) -> String {
 struct Screen {
     bar: ProgressBar,
     notices: Mutex<Notices>,
+    /// What was wrong with accounts.
+    failed: Mutex<Vec<(String, String)>>,
     verbose: bool,
     colours: bool,
     /// Whether somebody looks at standard error and wants to see more than trouble.
@@ -211,6 +240,7 @@ impl Screen {
         Self {
             bar,
             notices: Mutex::new(Notices::new(global, false)),
+            failed: Mutex::default(),
             verbose: global.verbose > 0,
             colours: failure::colours(global.no_color),
             shows,
@@ -230,10 +260,20 @@ impl Screen {
                     notices.problems += 1;
                 }
             }
-            Event::Trouble(trouble) => self
-                .bar
-                .suspend(|| mailboxes::trouble(&trouble, self.colours)),
+            Event::Trouble(trouble) => {
+                let what = (trouble.account.clone(), trouble.to_string());
+                let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                failed.push(what);
+                self.bar
+                    .suspend(|| mailboxes::trouble(&trouble, self.colours));
+            }
         }
+    }
+
+    /// What was wrong, by account.
+    fn failed(&self) -> Vec<(String, String)> {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.clone()
     }
 
     fn problems(&self) -> u64 {

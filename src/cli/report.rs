@@ -117,6 +117,7 @@ fn kind(kind: ReportKind) -> Kind {
         ReportKind::FailureReports => Kind::FailureReports,
         ReportKind::Tls => Kind::Tls,
         ReportKind::Bounces => Kind::Bounces,
+        ReportKind::Refusals => Kind::Refusals,
     }
 }
 
@@ -133,6 +134,7 @@ fn dimension(by: By) -> Dimension {
         By::Subject => Dimension::Subject,
         By::List => Dimension::List,
         By::Disposition => Dimension::Disposition,
+        By::Code => Dimension::Code,
         By::Day => Dimension::Day,
         By::Week => Dimension::Week,
         By::Month => Dimension::Month,

@@ -1,8 +1,9 @@
 //! `run`: the mailboxes as a service.
 
-use std::collections::HashMap;
+mod teller;
+
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,14 +15,15 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::database::{self, Notices};
-use super::{ExitCode, Global, configuration, failure, mailboxes, summary};
+use super::telling::{self, Alerts, Told};
+use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log, summary};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::count;
 use crate::pipeline::net::Stop;
 use crate::pipeline::store::{self, Access, Lock, Store};
 use crate::pipeline::{Counts, Event, Ingest, Probe, Reader, Report, Trouble};
-use crate::query::Findings;
+use teller::{Teller, look};
 
 /// How long the watchers may take to end, before the process ends without them. Whatever they are at
 /// is as if a power cut had met it.
@@ -30,6 +32,8 @@ const LEAVE: Duration = Duration::from_secs(4);
 const LOCKED: Duration = Duration::from_secs(2);
 /// How long the main thread sleeps at most.
 const TICK: Duration = Duration::from_secs(10);
+/// How often logs are read, and alerts looked at without news: some begin and end with time alone.
+const LOOK: Duration = Duration::from_mins(1);
 
 /// What the main thread waits for.
 enum Word {
@@ -37,6 +41,8 @@ enum Word {
     /// From the watcher of this account and folder.
     Report(Place, Report),
     Event(Place, Event),
+    /// What a look at the alerts came to.
+    Told(anyhow::Result<Told>),
     /// A watcher of this generation has ended; it failed where nobody asked for it.
     Ended {
         generation: u32,
@@ -68,6 +74,7 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
     let environment = Arc::new(Environment::of_process());
     let mut config = configuration(global, &environment)?;
     let mut mailboxes = mailboxes::configured(&mut config)?;
+    let mut config = Arc::new(config);
     let colours = failure::colours(global.no_color);
     let Some(_lock) = lock(&config, &heard, colours)? else {
         return Ok(ExitCode::Ok);
@@ -95,7 +102,7 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
             }
             // What it names and cannot be read is no reason to end.
             database::store(&config, &environment, Access::Existing)?;
-            Ok((config, mailboxes))
+            Ok((Arc::new(config), mailboxes))
         });
         match loaded {
             Ok(loaded) => (config, mailboxes) = loaded,
@@ -131,7 +138,7 @@ fn lock(config: &Config, heard: &Receiver<Word>, colours: bool) -> anyhow::Resul
 /// The watchers of one reading of the configuration.
 struct Generation<'a> {
     number: u32,
-    config: &'a Config,
+    config: &'a Arc<Config>,
     mailboxes: &'a [Arc<Imap>],
     environment: &'a Arc<Environment>,
     global: &'a Global,
@@ -172,14 +179,9 @@ impl Generation<'_> {
                 watchers += 1;
             }
         }
-        let mut teller = Teller {
-            // A connection of its own: the main thread hears signals, and never waits for a watcher.
-            store: database::store(self.config, self.environment, Access::Existing)?,
-            database: self.config.database.clone(),
-            colours: self.colours,
-            printed: None,
-        };
-        mailboxes::be_patient(&mut teller.store, self.colours, |_| false)?;
+        let nudge = self.look(&shared.stop, words)?;
+        watchers += 1;
+        let mut teller = Teller::new(self.config, self.environment, self.colours)?;
         let mut log = Log {
             global: self.global,
             colours: self.colours,
@@ -187,8 +189,6 @@ impl Generation<'_> {
             troubles: HashMap::new(),
             database: None,
         };
-        // What an earlier pass found and could not tell.
-        teller.tell(out)?;
         notify(&[NotifyState::Ready]);
         let watchdog = sd_notify::watchdog_enabled();
         let tick = watchdog.map_or(TICK, |every| (every / 3).min(TICK));
@@ -208,20 +208,22 @@ impl Generation<'_> {
                     break End::Stop;
                 }
                 Ok(Word::Report(place, report)) => {
-                    log.report(&place, report);
-                    teller.tell(out)?;
+                    // Whoever looks at the alerts hears as long as this generation lives.
+                    let _ = nudge.send(log.report(&place, report));
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Told(told)) => teller.tell(told, out)?,
                 Ok(Word::Ended { failed: true, .. }) => {
                     // The service manager starts it anew, with all watchers and nothing half done.
                     anyhow::bail!("a mailbox is watched no more: this is a mistake in the program");
                 }
                 // Of an earlier generation: this one was not asked to end.
                 Ok(Word::Ended { .. }) => {}
-                Err(RecvTimeoutError::Timeout) => teller.tell(out)?,
+                Err(RecvTimeoutError::Timeout) => teller.remember(),
             }
         };
         stop.request();
+        drop(nudge);
         let deadline = Instant::now() + LEAVE;
         while watchers > 0 {
             match heard.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -230,9 +232,9 @@ impl Generation<'_> {
                 }
                 Ok(Word::Report(place, report)) => {
                     log.report(&place, report);
-                    teller.tell(out)?;
                 }
                 Ok(Word::Event(place, event)) => log.event(&place, event),
+                Ok(Word::Told(told)) => teller.tell(told, out)?,
                 Ok(Word::Signal(SIGHUP)) => {}
                 Ok(Word::Signal(_)) => return Ok(End::Stop),
                 // Those that are still at work hold the database: a new generation waits for it.
@@ -270,6 +272,56 @@ impl Generation<'_> {
     }
 }
 
+impl Generation<'_> {
+    /// Starts who reads the logs and looks at the alerts: at once, whenever a pass has ended, and every minute. It has a
+    /// connection of its own, and what it sends keeps nobody waiting.
+    fn look(
+        &self,
+        stop: &Stop,
+        words: &Sender<Word>,
+    ) -> anyhow::Result<Sender<(Place, Option<String>)>> {
+        let mut store = database::store(self.config, self.environment, Access::Existing)?;
+        let waiter = stop.clone();
+        mailboxes::be_patient(&mut store, self.colours, move |_| !waiter.requested())?;
+        telling::only(&mut store, self.mailboxes)?;
+        let (nudge, nudged) = channel::<(Place, Option<String>)>();
+        let (stop, words) = (stop.clone(), words.clone());
+        let (config, environment) = (Arc::clone(self.config), Arc::clone(self.environment));
+        let (mailboxes, colours) = (self.mailboxes.to_vec(), self.colours);
+        let generation = self.number;
+        thread::spawn(move || {
+            let _leaving = Leaving(words.clone(), generation);
+            let alerts = Alerts::new(&config, &environment, &stop);
+            let mut fared: BTreeMap<Place, Option<String>> = BTreeMap::new();
+            let mut unread = Vec::new();
+            while !stop.requested() {
+                match scan_log::pass(&config, &mut store, &stop) {
+                    Ok(troubles) => {
+                        // Each is said once while it lasts.
+                        for trouble in troubles.iter().filter(|now| !unread.contains(*now)) {
+                            scan_log::trouble(trouble, colours);
+                        }
+                        unread = troubles;
+                    }
+                    Err(error) => drop(words.send(Word::Told(Err(error.into())))),
+                }
+                let told = look(&alerts, &mut store, &mailboxes, &fared, colours);
+                // The main thread hears until the process ends.
+                let _ = words.send(Word::Told(told));
+                match nudged.recv_timeout(LOOK) {
+                    Ok((place, failed)) => {
+                        fared.insert(place, failed);
+                        fared.extend(nudged.try_iter());
+                    }
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
+            }
+        });
+        Ok(nudge)
+    }
+}
+
 /// Says that a watcher of this generation ends, however it does.
 struct Leaving(Sender<Word>, u32);
 
@@ -284,49 +336,13 @@ impl Drop for Leaving {
     }
 }
 
-/// Tells what was found.
-struct Teller {
-    store: Store,
-    database: PathBuf,
-    colours: bool,
-    /// What is printed already; the database could not be told so yet.
-    printed: Option<Findings>,
-}
-
-impl Teller {
-    /// Prints what was found and not told. Where the database cannot say so now, the next time does.
-    fn tell(&mut self, out: &mut dyn Write) -> anyhow::Result<()> {
-        if self.printed.is_none() {
-            match mailboxes::findings(&self.database) {
-                Ok(findings) if !findings.news => {}
-                Ok(findings) => {
-                    // Whoever stops reading what a service says does not mean to end it.
-                    mailboxes::print(&findings, out).map_err(|error| {
-                        anyhow::anyhow!("failed to print what was found: {error}")
-                    })?;
-                    self.printed = Some(findings);
-                }
-                Err(error) => {
-                    failure::report(&error, &mut io::stderr(), self.colours);
-                }
-            }
-        }
-        // An error leaves it to the next time, and nothing is told twice meanwhile.
-        if let Some(findings) = &self.printed
-            && mailboxes::told(&mut self.store, findings.clone()).is_ok()
-        {
-            self.printed = None;
-        }
-        Ok(())
-    }
-}
-
 /// What is said on standard error: each trouble once while it lasts.
 struct Log<'a> {
     global: &'a Global,
     colours: bool,
     notices: Notices,
-    troubles: HashMap<Place, String>,
+    /// The gist of each, and how it was told.
+    troubles: HashMap<Place, (String, String)>,
     database: Option<String>,
 }
 
@@ -340,14 +356,17 @@ impl Log<'_> {
     }
 
     fn trouble(&mut self, place: &Place, trouble: &Trouble) {
-        let gist = gist(&trouble.to_string());
-        if self.troubles.get(place) != Some(&gist) {
-            self.troubles.insert(place.clone(), gist);
+        let text = trouble.to_string();
+        let gist = gist(&text);
+        if self.troubles.get(place).map(|(gist, _)| gist) != Some(&gist) {
+            self.troubles.insert(place.clone(), (gist, text));
             mailboxes::trouble(trouble, self.colours);
         }
     }
 
-    fn report(&mut self, (account, folder): &Place, report: Report) {
+    /// Says what came of a pass; the place, and what is wrong with it.
+    fn report(&mut self, place: &Place, report: Report) -> (Place, Option<String>) {
+        let (account, folder) = place;
         match report {
             Report::Database(error) => self.database(&error),
             Report::Passed { counts, well } => {
@@ -363,6 +382,8 @@ impl Log<'_> {
                 }
             }
         }
+        let wrong = self.troubles.get(place).map(|(_, text)| text.clone());
+        (place.clone(), wrong)
     }
 
     fn database(&mut self, error: &store::Error) {

@@ -90,9 +90,20 @@ fn account(section: &Section<'_>, warnings: &mut Vec<Warning>) -> Result<Account
 }
 
 fn endpoint(section: &Section<'_>) -> Result<Endpoint, Error> {
-    let host = section.required("host", "the name or address of a server", |value| {
-        value.as_str().filter(|host| is_host(host))
-    })?;
+    let connect = time(section, "connect_timeout", Duration::from_secs(30))?;
+    let read = time(section, "read_timeout", Duration::from_mins(1))?;
+    server(section, [993, 143, 143], true, (connect, read))
+}
+
+/// Where a server is: `host`, `port`, `security`, `ca_file`. The ports are those for TLS, STARTTLS and
+/// neither; a connection that carries a `secret` is not to be readable on its way.
+pub(super) fn server(
+    section: &Section<'_>,
+    [tls, starttls, plain]: [u16; 3],
+    secret: bool,
+    (connect_timeout, read_timeout): (Duration, Duration),
+) -> Result<Endpoint, Error> {
+    let host = section.required("host", "the name or address of a server", host)?;
     let security = section.read("security", "tls, starttls or none", |value| {
         match value.as_str()? {
             "tls" => Some(Security::Tls),
@@ -103,31 +114,41 @@ fn endpoint(section: &Section<'_>) -> Result<Endpoint, Error> {
     })?;
     let security = security.unwrap_or(Security::Tls);
     let allowed = section.read("allow_plaintext", "true or false", DeValue::as_bool)?;
-    if security == Security::Plain && allowed != Some(true) && !is_loopback(host) {
+    if secret && security == Security::Plain && allowed != Some(true) && !is_loopback(host) {
         let expected = "tls or starttls: the password would be readable on its way to a host that \
                         is not this one; allow_plaintext = true allows that";
         return Err(section.error("security", "\"none\"", expected));
     }
-    let port = section.read("port", "a port, 1 to 65535", |value| {
-        document::number(value).and_then(|port| u16::try_from(port).ok())
-    })?;
     let ca_file = section.read("ca_file", "the path of a file", |value| {
         value.as_str().filter(|path| !path.is_empty())
     })?;
     Ok(Endpoint {
         host: host.to_owned(),
-        port: port.unwrap_or(match security {
-            Security::Tls => 993,
-            Security::StartTls | Security::Plain => 143,
+        port: port(section)?.unwrap_or(match security {
+            Security::Tls => tls,
+            Security::StartTls => starttls,
+            Security::Plain => plain,
         }),
         security,
         ca_file: ca_file.map(|path| section.file.beside(path)),
-        connect_timeout: time(section, "connect_timeout", Duration::from_secs(30))?,
-        read_timeout: time(section, "read_timeout", Duration::from_mins(1))?,
+        connect_timeout,
+        read_timeout,
     })
 }
 
-fn time(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
+/// `port`.
+pub(super) fn port(section: &Section<'_>) -> Result<Option<u16>, Error> {
+    section.read("port", "a port, 1 to 65535", |value| {
+        document::number(value).and_then(|port| u16::try_from(port).ok())
+    })
+}
+
+/// The name or address of a server.
+pub(super) fn host<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
+    value.as_str().filter(|host| is_host(host))
+}
+
+pub(super) fn time(section: &Section<'_>, key: &str, default: Duration) -> Result<Duration, Error> {
     let expected = "a time above zero and up to 365d, such as 30s, 5m, 2h or 1d";
     let time = section.read(key, expected, document::duration)?;
     Ok(time.unwrap_or(default))

@@ -4,11 +4,14 @@
 //! checked for their keys and otherwise left alone. What is odd without being wrong is returned as
 //! a [`Warning`]; nothing here prints.
 
+mod alerts;
 mod document;
 mod imap;
 mod keys;
 mod locate;
 mod login;
+mod notify;
+mod probe;
 mod secret;
 mod template;
 
@@ -17,13 +20,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::alert;
 use crate::message::net::Net;
 use crate::message::{self, Options};
+use crate::monitor::{self, smtp::Provider};
 
 use document::{Document, Section};
 pub use imap::Imap;
 pub use locate::{Arguments, Environment, new_file};
 pub use login::{Login, OAuth};
+pub use notify::{Hand, Notify, Via};
 pub use secret::{Secret, SecretSource};
 pub use template::create;
 
@@ -31,6 +37,8 @@ pub use template::create;
 const DATABASE: &str = "postwatch.db";
 /// The shortest time between two looks at a mailbox.
 const SHORTEST: Duration = Duration::from_secs(10);
+/// The shortest time between two probes.
+const DAILY: Duration = Duration::from_hours(24);
 
 /// All settings that are used.
 pub struct Config {
@@ -45,6 +53,14 @@ pub struct Config {
     pub imap: Vec<Imap>,
     /// How often.
     pub schedule: Schedule,
+    /// The mail servers' logs that are read.
+    pub logs: Vec<PathBuf>,
+    /// Whom `check --smtp` asks.
+    pub probes: Vec<Provider>,
+    /// Which rules raise alerts.
+    pub alerts: alert::Settings,
+    /// Who is told of them.
+    pub notify: Vec<Notify>,
     /// Caps.
     pub limits: Limits,
     /// What is kept.
@@ -64,6 +80,8 @@ pub struct Own {
     pub authserv_ids: Vec<String>,
     /// DKIM selectors, as written.
     pub selectors: Vec<String>,
+    /// The name with which this host greets mail servers, lower case.
+    pub hostname: Option<String>,
 }
 
 /// `[limits]`: caps on what a stranger can send.
@@ -92,12 +110,15 @@ impl Default for Limits {
 pub struct Schedule {
     /// At mailboxes whose server has no IDLE.
     pub imap: Duration,
+    /// By asking receivers over SMTP; `None`: never by itself.
+    pub smtp: Option<Duration>,
 }
 
 impl Default for Schedule {
     fn default() -> Self {
         Self {
             imap: Duration::from_mins(5),
+            smtp: None,
         }
     }
 }
@@ -147,6 +168,10 @@ impl Config {
                 own: Own::default(),
                 imap: Vec::new(),
                 schedule: Schedule::default(),
+                logs: Vec::new(),
+                probes: monitor::smtp::providers(),
+                alerts: alert::Settings::default(),
+                notify: Vec::new(),
                 limits: Limits::default(),
                 keep: Keep::default(),
                 warnings: Vec::new(),
@@ -167,6 +192,10 @@ impl Config {
             own: own(&top.section("own"))?,
             imap: imap::read(&top.sections("imap"), &database, &mut warnings)?,
             schedule: schedule(&top.section("schedule"))?,
+            logs: logs(&top.sections("log"))?,
+            probes: probe::read(&top.sections("probe"))?,
+            alerts: alerts::read(&top.section("alerts"))?,
+            notify: notify::read(&top.sections("notify"), &mut warnings)?,
             limits: limits(&top.section("limits"))?,
             keep: keep(&top.section("keep"), &mut warnings)?,
             database,
@@ -197,6 +226,9 @@ fn own(section: &Section<'_>) -> Result<Own, Error> {
             text(id).map(|id| id.to_ascii_lowercase())
         })?,
         selectors: section.list("selectors", "a DKIM selector", text)?,
+        hostname: section.read("hostname", "the name of this host", |value| {
+            value.as_str().and_then(domain)
+        })?,
     })
 }
 
@@ -248,7 +280,28 @@ fn schedule(section: &Section<'_>) -> Result<Schedule, Error> {
     let imap = section.read("imap", expected, |value| {
         document::duration(value).filter(|&time| time >= SHORTEST)
     })?;
-    Ok(imap.map_or_else(Schedule::default, |imap| Schedule { imap }))
+    let expected = "\"off\", or a time of at least 1d: receivers take more for scanning";
+    let smtp = section.read("smtp", expected, |value| {
+        alerts::unless_off(value, |value| {
+            document::duration(value).filter(|&time| time >= DAILY)
+        })
+    })?;
+    let default = Schedule::default();
+    Ok(Schedule {
+        imap: imap.unwrap_or(default.imap),
+        smtp: smtp.unwrap_or(default.smtp),
+    })
+}
+
+fn logs(sections: &[Section<'_>]) -> Result<Vec<PathBuf>, Error> {
+    let path = |section: &Section<'_>| {
+        let expected = "the path of a file";
+        let path = section.required("path", expected, |value| {
+            value.as_str().filter(|path| !path.is_empty())
+        })?;
+        Ok(section.file.beside(path))
+    };
+    sections.iter().map(path).collect()
 }
 
 fn keep(section: &Section<'_>, warnings: &mut Vec<Warning>) -> Result<Keep, Error> {
@@ -351,8 +404,8 @@ pub enum Error {
         /// What was expected.
         expected: &'static str,
     },
-    /// No mailbox is configured.
-    #[error("{}there is no [[imap]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    /// Neither a mailbox nor a log is configured.
+    #[error("{}there is no [[imap]] or [[log]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
     NoMailbox {
         /// The file, where there is one.
         path: Option<PathBuf>,

@@ -4,19 +4,16 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use toml::de::DeValue;
 
 use super::document::{Section, kind};
 use super::keys::FORMS;
 use super::{Environment, Error, Warning};
+use crate::net::program;
 
 /// Longest secret, in bytes.
 const MAX: u64 = 64 << 10;
@@ -89,7 +86,7 @@ impl SecretSource {
             } => {
                 let mut command = Command::new(program);
                 command.args(arguments).current_dir(dir);
-                run(command, PATIENCE)
+                program::run(command, None, MAX, PATIENCE)
                     .map_err(|what| format!("{program}: {what}"))
                     .and_then(Secret::new)
             }
@@ -213,91 +210,4 @@ fn bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(MAX + 3).read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-/// The output of a command, which gets no input; what it says on standard error is not looked at,
-/// since it may hold the secret.
-fn run(mut command: Command, patience: Duration) -> Result<Vec<u8>, String> {
-    let deadline = Instant::now() + patience;
-    // A group of its own, so that what it starts ends with it.
-    command.process_group(0);
-    command.stdin(Stdio::null()).stderr(Stdio::null());
-    let mut child = command
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    let output = output(&mut child, patience);
-    let status = match &output {
-        Ok(_) => wait(&mut child, deadline),
-        Err(_) => None,
-    };
-    let Some(status) = status else {
-        stop(&mut child);
-        let late = format!("it gave no answer within {} s", patience.as_secs_f32());
-        return Err(output.err().flatten().unwrap_or(late));
-    };
-    if !status.success() {
-        return Err(format!("it ended with {status}"));
-    }
-    output.map_err(Option::unwrap_or_default)
-}
-
-/// What a command writes. The error is `None` where it does not end in time.
-fn output(child: &mut Child, patience: Duration) -> Result<Vec<u8>, Option<String>> {
-    let Some(pipe) = child.stdout.take() else {
-        return Ok(Vec::new());
-    };
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = pipe.take(MAX + 3).read_to_end(&mut bytes);
-        // Nobody listens any more where it came too late.
-        let _ = send.send(read.map(|_| bytes));
-    });
-    match receive.recv_timeout(patience) {
-        Ok(Ok(bytes)) if bytes.len() as u64 > MAX + 2 => {
-            Err(Some(format!("it wrote more than {MAX} bytes")))
-        }
-        Ok(read) => read.map_err(|error| Some(error.to_string())),
-        Err(_) => Err(None),
-    }
-}
-
-/// Waits for the end of a process; `None` where it does not come in time.
-fn wait(child: &mut Child, deadline: Instant) -> Option<ExitStatus> {
-    loop {
-        if let Ok(Some(status)) = child.try_wait() {
-            return Some(status);
-        }
-        if Instant::now() >= deadline {
-            return None;
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// Ends a process and all that it started.
-fn stop(child: &mut Child) {
-    if let Some(group) = Pid::from_raw(i32::try_from(child.id()).unwrap_or(0)) {
-        // It may have ended by itself.
-        let _ = kill_process_group(group, Signal::KILL);
-    }
-    let _ = child.wait();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_command_that_takes_too_long_is_ended_with_all_that_it_started() {
-        let started = Instant::now();
-        for script in ["sleep 60", "sleep 60 & echo s3cret", "exec >&-; sleep 60"] {
-            let mut command = Command::new("sh");
-            command.args(["-c", script]);
-            let error = run(command, Duration::from_millis(200)).unwrap_err();
-            assert_eq!(error, "it gave no answer within 0.2 s", "{script}");
-        }
-        assert!(started.elapsed() < Duration::from_secs(30));
-    }
 }

@@ -201,6 +201,7 @@ fn every_documented_key_is_known_and_those_in_use_are_read() {
         networks: networks.iter().map(|net| net.parse().unwrap()).collect(),
         authserv_ids: vec!["mx.example.org".to_owned()],
         selectors: vec!["s2026".to_owned()],
+        hostname: None,
     };
     assert_eq!(config.own, own);
     let limits = Limits {

@@ -41,6 +41,20 @@ impl Net {
         self.prefix
     }
 
+    /// Whether it is one address.
+    pub fn is_one(self) -> bool {
+        Self::from(self.addr) == self
+    }
+
+    /// As people name it: one address without its prefix length.
+    pub fn name(self) -> String {
+        if self.is_one() {
+            self.addr.to_string()
+        } else {
+            self.to_string()
+        }
+    }
+
     /// Whether an address, IPv6-mapped or not, belongs to it.
     pub fn contains(self, addr: IpAddr) -> bool {
         let addr = addr.to_canonical();
@@ -111,6 +125,13 @@ mod tests {
         assert_eq!(net("192.0.2.7").to_string(), "192.0.2.7/32");
         assert_eq!(net("2001:db8::1").to_string(), "2001:db8::1/128");
         assert_eq!(net("192.0.2.1/0").to_string(), "0.0.0.0/0");
+    }
+
+    #[test]
+    fn one_address_is_named_without_its_prefix() {
+        assert_eq!(net("192.0.2.7").name(), "192.0.2.7");
+        assert_eq!(net("2001:db8::1/128").name(), "2001:db8::1");
+        assert_eq!(net("192.0.2.16/28").name(), "192.0.2.16/28");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! HTTP, as little of it as token endpoints need.
+//! HTTP, as little of it as token endpoints and web hooks need.
 //!
 //! One request a connection, over a [`Stream`], so that it trusts, waits and ends like all else
 //! here. No redirects, no proxies, no cookies. Errors name the host and nothing else of an address,
@@ -11,12 +11,12 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ureq::config::Config;
-use ureq::http::Uri;
+use ureq::http::{Response, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
 };
-use ureq::{Agent, Error as Failure};
+use ureq::{Agent, Body, Error as Failure};
 
 use super::{Endpoint, ErrorKind, Security, Stop, Stream};
 
@@ -58,6 +58,40 @@ pub enum Error {
 impl Client<'_> {
     /// Sends a form, and gives the answer whatever its status.
     pub fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Answer, Error> {
+        self.request(url, |agent| {
+            agent.post(url).send_form(fields.iter().copied())
+        })
+    }
+
+    /// Sends a body with these header fields beside the usual ones, and gives the answer whatever
+    /// its status.
+    pub fn post(&self, url: &str, fields: &[(&str, &str)], body: &[u8]) -> Result<Answer, Error> {
+        self.request(url, |agent| {
+            let mut request = agent.post(url);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            request.send(body)
+        })
+    }
+
+    /// Connects to where an address leads, and asks for nothing.
+    pub fn reach(&self, url: &str) -> Result<(), Error> {
+        let endpoint = self.endpoint(url)?;
+        let dial = Dial {
+            deadline: Instant::now() + endpoint.connect_timeout,
+            endpoint,
+            stop: self.stop.clone(),
+        };
+        dial.dial()?;
+        Ok(())
+    }
+
+    fn request(
+        &self,
+        url: &str,
+        send: impl FnOnce(&Agent) -> Result<Response<Body>, Failure>,
+    ) -> Result<Answer, Error> {
         let endpoint = self.endpoint(url)?;
         let host = endpoint.host.clone();
         let agent = Agent::with_parts(
@@ -77,15 +111,12 @@ impl Client<'_> {
             },
             Nowhere,
         );
-        let answer = agent
-            .post(url)
-            .send_form(fields.iter().copied())
-            .and_then(|mut response| {
-                let status = response.status().as_u16();
-                let body = response.body_mut().with_config().limit(MAX_BODY);
-                let body = body.read_to_vec()?;
-                Ok(Answer { status, body })
-            });
+        let answer = send(&agent).and_then(|mut response| {
+            let status = response.status().as_u16();
+            let body = response.body_mut().with_config().limit(MAX_BODY);
+            let body = body.read_to_vec()?;
+            Ok(Answer { status, body })
+        });
         answer.map_err(|failure| explain(&host, failure).into())
     }
 
@@ -115,7 +146,7 @@ impl Client<'_> {
 }
 
 /// The host of an address, to be named in messages.
-pub(super) fn host(url: &str) -> Option<String> {
+pub fn host(url: &str) -> Option<String> {
     let uri: Uri = url.parse().ok()?;
     // A word alone would be taken for a host.
     uri.scheme()?;

@@ -1,10 +1,13 @@
-//! Clients of the network: TCP and TLS, HTTP, the token endpoints of OAuth 2.0.
+//! Clients of the network: TCP and TLS, HTTP, SMTP, the token endpoints of OAuth 2.0; and other
+//! programs, which are talked to like them.
 //!
 //! Everything blocks, has a time-out and a cap on what the other side may send, and can be told to
-//! stop. Nothing here knows a protocol of mail, the configuration or the store.
+//! stop. Nothing here reads mail, and nothing knows the configuration or the store.
 
 pub mod http;
 pub mod oauth;
+pub mod program;
+pub mod smtp;
 mod stop;
 mod stream;
 #[cfg(test)]
@@ -18,6 +21,14 @@ use std::time::Duration;
 pub use stop::Stop;
 pub use stream::Stream;
 pub use tls::random;
+
+/// The name of this machine, lower case, where it is one that others could look up.
+pub fn hostname() -> Option<String> {
+    let name = rustix::system::uname();
+    let name = name.nodename().to_str().ok()?.trim_end_matches('.');
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    (name.contains('.') && name.bytes().all(good)).then(|| name.to_ascii_lowercase())
+}
 
 /// How a connection is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::net::sockopt;
+use rustix::io::Errno;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 use rustls::{ClientConnection, StreamOwned};
 
 use super::{Endpoint, Error, ErrorKind, Stop, tls};
@@ -43,6 +45,18 @@ impl Stream {
     /// # Errors
     /// There is no connection, none in time, or the program is to end.
     pub fn connect(endpoint: &Endpoint, stop: &Stop) -> Result<Self, Error> {
+        Self::connect_from(endpoint, None, stop)
+    }
+
+    /// Connects over TCP as [`Stream::connect`] does, from this address of the machine.
+    ///
+    /// # Errors
+    /// As there; the machine does not have the address; or the name has none of its family.
+    pub fn connect_from(
+        endpoint: &Endpoint,
+        source: Option<IpAddr>,
+        stop: &Stop,
+    ) -> Result<Self, Error> {
         let peer = peer(endpoint);
         let fail = |kind, what: String| Err(Error::new(kind, format!("{peer}: {what}")));
         let until = after(endpoint.connect_timeout);
@@ -53,7 +67,7 @@ impl Stream {
         let dialling = thread::Builder::new().name("connect".to_owned());
         let spawned = dialling.spawn(move || {
             // Nobody listens any more where it came too late.
-            let _ = send.send(dial(&host, port, until));
+            let _ = send.send(dial(&host, port, source, until));
         });
         if let Err(error) = spawned {
             return fail(ErrorKind::Network, error.to_string());
@@ -107,6 +121,17 @@ impl Stream {
             layer: Layer::Tls(Box::new(StreamOwned::new(client, wire))),
             patience: self.patience,
         })
+    }
+
+    /// The addresses of the connection: this machine's, and the other side's. `None` where the
+    /// system does not know them any more.
+    pub fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        let wire = match &self.layer {
+            Layer::Bare(wire) => wire,
+            Layer::Tls(stream) => stream.get_ref(),
+        };
+        let local = wire.socket.local_addr().ok()?;
+        Some((local, wire.socket.peer_addr().ok()?))
     }
 
     /// How long a read or write may take from now on; at first the endpoint's `read_timeout`.
@@ -262,7 +287,7 @@ impl Write for Wire {
 }
 
 /// Host and port, as people write them.
-fn peer(endpoint: &Endpoint) -> String {
+pub(super) fn peer(endpoint: &Endpoint) -> String {
     let (host, port) = (&endpoint.host, endpoint.port);
     if host.contains(':') {
         format!("[{host}]:{port}")
@@ -273,20 +298,25 @@ fn peer(endpoint: &Endpoint) -> String {
 
 /// Resolves and connects. Each address gets its share of the time that is left, so that one which
 /// does not answer leaves some for the others.
-fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
+fn dial(host: &str, port: u16, source: Option<IpAddr>, until: Instant) -> io::Result<TcpStream> {
     let resolved = (host, port).to_socket_addrs().map_err(|error| {
         let what = format!("the name cannot be resolved: {error}");
         io::Error::new(error.kind(), what)
     })?;
-    let addresses: Vec<SocketAddr> = resolved.take(MAX_ADDRESSES).collect();
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    let family = |address: &SocketAddr| source.is_none_or(|ip| ip.is_ipv4() == address.is_ipv4());
+    let addresses: Vec<SocketAddr> = resolved.filter(family).take(MAX_ADDRESSES).collect();
+    let what = match source {
+        None => "the name has no address".to_owned(),
+        Some(source) => format!("the name has no address that {source} could reach"),
+    };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, what);
     for (address, after) in addresses.iter().zip((0..addresses.len()).rev()) {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
         let share = left / u32::try_from(after + 1).unwrap_or(u32::MAX);
-        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+        match reach(*address, source, share.max(Duration::from_millis(1))) {
             Ok(socket) => {
                 prepare(&socket)?;
                 return Ok(socket);
@@ -295,6 +325,32 @@ fn dial(host: &str, port: u16, until: Instant) -> io::Result<TcpStream> {
         }
     }
     Err(failure)
+}
+
+/// Connects to one address, from `source` where it is given.
+fn reach(to: SocketAddr, source: Option<IpAddr>, within: Duration) -> io::Result<TcpStream> {
+    let Some(source) = source else {
+        return TcpStream::connect_timeout(&to, within);
+    };
+    let family = if to.is_ipv4() {
+        AddressFamily::INET
+    } else {
+        AddressFamily::INET6
+    };
+    let flags = SocketFlags::CLOEXEC;
+    let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+    net::bind(&socket, &SocketAddr::new(source, 0)).map_err(|error| {
+        let what = format!("{source} is no address of this machine ({error})");
+        io::Error::new(io::ErrorKind::AddrNotAvailable, what)
+    })?;
+    // The kernel counts it for connecting too.
+    sockopt::set_socket_timeout(&socket, Timeout::Send, Some(within))?;
+    match net::connect(&socket, &to) {
+        Err(Errno::INPROGRESS | Errno::AGAIN) => return Err(io::ErrorKind::TimedOut.into()),
+        connected => connected?,
+    }
+    sockopt::set_socket_timeout(&socket, Timeout::Send, None)?;
+    Ok(socket.into())
 }
 
 /// Commands are small and wait for their answer; and a router that forgets a silent connection is

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{fraction, inert, time};
-use crate::query::{Answer, Cell, Column};
+use crate::query::{Answer, Cell, Column, Status};
 
 fn value<T: Serialize + ?Sized>(value: &T, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer(out, value).map_err(io::Error::from)
@@ -144,8 +144,35 @@ pub fn rows(
     out.write_all(b"}\n")
 }
 
+/// Writes how everything stands as one document: `{kind, state, verdict}`, a list each, and `more`: how
+/// many are left out of a list, because there is nothing to say of them.
+pub(super) fn status(status: &Status, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"{\"kind\":\"status\",\"state\":")?;
+    value(status.level.as_str(), out)?;
+    out.write_all(b",\"verdict\":")?;
+    string(&status.verdict, out)?;
+    for section in &status.sections {
+        named(section.name, section.columns, &section.rows, out)?;
+    }
+    let more = status.sections.iter().filter(|section| section.more > 0);
+    let more: std::collections::BTreeMap<_, _> =
+        more.map(|section| (section.name, section.more)).collect();
+    out.write_all(b",\"more\":")?;
+    value(&more, out)?;
+    out.write_all(b"}\n")
+}
+
 fn list(columns: &[Column], rows: &[Vec<Cell>], out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(b",\"rows\":[")?;
+    named("rows", columns, rows, out)
+}
+
+fn named(
+    name: &str,
+    columns: &[Column],
+    rows: &[Vec<Cell>],
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    write!(out, ",\"{name}\":[")?;
     for (n, cells) in rows.iter().enumerate() {
         out.write_all(if n > 0 { b",\n" } else { b"\n" })?;
         row(columns, cells, out)?;

@@ -5,8 +5,13 @@
 //! be run (`csv`).
 
 pub mod csv;
+pub mod evidence;
+pub mod explain;
+pub mod guide;
 pub mod json;
 mod lines;
+mod paragraph;
+pub mod status;
 pub mod table;
 
 use chrono::DateTime;

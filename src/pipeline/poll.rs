@@ -130,6 +130,7 @@ mod tests {
             .told(&Marks {
                 report: found.report,
                 quarantine: found.quarantine,
+                refusal: found.refusal,
                 pending: found.pending,
             })
             .unwrap();

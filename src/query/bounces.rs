@@ -21,6 +21,7 @@ pub(super) static BOUNCES: Spec = Spec {
     dimensions: &[
         Dimension::RcptDomain,
         Dimension::Reporter,
+        Dimension::Code,
         Dimension::Type,
         Dimension::Day,
         Dimension::Week,
@@ -31,7 +32,7 @@ pub(super) static BOUNCES: Spec = Spec {
         Measure::new("failed", 0, What::Sum(FAILED)).alarm(),
         Measure::new("delayed", 2, What::Sum(DELAYED)),
         Measure::new("top_status", 3, What::Top(STATUS)),
-        Measure::new("codes", 4, What::List(CODE)),
+        Measure::new("codes", 4, What::List(CODE)).unless(Dimension::Code),
         Measure::new("top_host", 6, What::Top(HOST)),
         Measure::new("hosts", 7, What::Distinct(HOST)),
         Measure::new("top_reporter", 8, What::Top(REPORTER)).unless(Dimension::Reporter),
@@ -104,11 +105,13 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
             (HOST, once(read::text(row, 8)?)),
             (REPORTER, Some((reporter, 1))),
         ]);
+        let code = read::text(row, 7)?.map(|code| texts.number(code));
         keys.clear();
         for dimension in &by {
             keys.push(match dimension {
                 Dimension::Reporter => Key::Int(reporter),
                 Dimension::Type => action.into(),
+                Dimension::Code => code.into(),
                 dimension if dimension.is_time() => time_key(*dimension, time),
                 _ => {
                     let domain = read::text(row, 5)?.and_then(of_address);

@@ -23,7 +23,7 @@ pub(super) struct Where {
     pub(super) values: Vec<Value>,
 }
 
-fn midnight(day: NaiveDate) -> i64 {
+pub(super) fn midnight(day: NaiveDate) -> i64 {
     day.and_time(NaiveTime::MIN).and_utc().timestamp()
 }
 

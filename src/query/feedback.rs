@@ -205,7 +205,7 @@ fn facts(scan: &mut Scan<'_>, request: &Request) -> Result<(), Error> {
                 Dimension::RcptDomain => {
                     number(texts, recipient.and_then(of_address).as_deref()).into()
                 }
-                Dimension::Type | Dimension::Disposition => kind.into(),
+                Dimension::Type | Dimension::Disposition | Dimension::Code => kind.into(),
                 Dimension::Subject => number(texts, read::text(row, 8)?).into(),
                 Dimension::List => number(texts, read::text(row, 9)?).into(),
                 Dimension::Day | Dimension::Week | Dimension::Month => time_key(*dimension, time),

@@ -20,6 +20,9 @@ pub struct Finding {
     pub count: u64,
     /// In words. It may hold a stranger's text.
     pub text: String,
+    /// What it is about: the source of a complaint, the code of a refusal.
+    #[serde(skip)]
+    pub about: Option<String>,
 }
 
 /// What a finding is.
@@ -28,7 +31,7 @@ pub struct Finding {
 pub enum FindingKind {
     /// Somebody complained about our mail.
     Complaint,
-    /// A bounce names a code that means a block.
+    /// A bounce, a log or a probe names a code that means a block.
     Refusal,
     /// A report contradicts one that is stored.
     Conflict,
@@ -63,6 +66,8 @@ pub struct Findings {
     pub report: i64,
     /// Up to this row of `quarantine`.
     pub quarantine: i64,
+    /// Up to this row of `refusal`.
+    pub refusal: i64,
     /// The messages that wait or are too large: mailbox and UID.
     pub pending: Vec<(i64, u32)>,
     /// Whether any of these rows is new, also one that nobody need look at: there is something to
@@ -86,6 +91,7 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         Ok(mark.unwrap_or_default())
     };
     let (report, quarantine) = (mark("report")?, mark("quarantine")?);
+    let refusal = mark("refusal")?;
     let last = |table: &str| -> Result<i64, Error> {
         let sql = format!("SELECT coalesce(max(id), 0) FROM {table}");
         Ok(conn.query_row(&sql, [], |row| row.get(0))?)
@@ -94,6 +100,7 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         list: Vec::new(),
         report: last("report")?,
         quarantine: last("quarantine")?,
+        refusal: last("refusal")?,
         pending: Vec::new(),
         news: false,
     };
@@ -105,6 +112,10 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
         if found.report > report {
             found.list.extend(list(&conn, kind, sql, report)?);
         }
+    }
+    if found.refusal > refusal {
+        let kind = FindingKind::Refusal;
+        found.list.extend(list(&conn, kind, OBSERVED, refusal)?);
     }
     if found.quarantine > quarantine {
         let kind = FindingKind::Quarantined;
@@ -123,8 +134,10 @@ pub fn findings(conn: &Connection) -> Result<Findings, Error> {
     )?;
     let rows = untold.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     found.pending = rows.collect::<Result<_, _>>()?;
-    found.news =
-        found.report > report || found.quarantine > quarantine || !found.pending.is_empty();
+    found.news = found.report > report
+        || found.quarantine > quarantine
+        || found.refusal > refusal
+        || !found.pending.is_empty();
     Ok(found)
 }
 
@@ -141,8 +154,12 @@ fn list(
     while let Some(row) = rows.next()? {
         let count = u64::try_from(row.get::<_, i64>(0)?).unwrap_or_default();
         if list.len() < MOST {
-            let text: String = row.get(1)?;
-            list.push(Finding { kind, count, text });
+            list.push(Finding {
+                kind,
+                count,
+                text: row.get(1)?,
+                about: row.get(2)?,
+            });
         } else {
             more += count;
         }
@@ -153,6 +170,7 @@ fn list(
             kind,
             count: more,
             text,
+            about: None,
         });
     }
     Ok(list)
@@ -164,7 +182,8 @@ const COMPLAINTS: &str = "
            || coalesce(source_ip, 'an address that is not named')
            || coalesce(', written by ' || min(original_from), '')
            || ', reported by ' || coalesce(nullif(reporter, ''), nullif(reporter_email, ''),
-                                           'somebody unnamed')
+                                           'somebody unnamed'),
+           source_ip
       FROM v_complaints
      WHERE report > ?1 AND feedback_type <> 'not-spam' AND origin LIKE 'imap:%'
      GROUP BY source_ip, feedback_type, reporter, reporter_email
@@ -173,23 +192,36 @@ const COMPLAINTS: &str = "
 const REFUSALS: &str = "
     SELECT count(*) AS n,
            code || ' from ' || coalesce(remote_mta, reporting_mta, 'a server that is not named')
-           || ', ' || count(*) || ' x: ' || coalesce(min(diagnostic), 'no text')
+           || ', ' || count(*) || ' x: ' || coalesce(min(diagnostic), 'no text'), code
       FROM v_bounces
      WHERE report > ?1 AND code IS NOT NULL AND origin LIKE 'imap:%'
      GROUP BY code, remote_mta, reporting_mta
      ORDER BY n DESC, code";
 
+// What was told of a code today is no news when it is met again, in whatever words.
+const OBSERVED: &str = "
+    SELECT sum(x.count) AS n,
+           x.code || ' from ' || x.provider || ', ' || sum(x.count) || ' x: ' || min(x.text), x.code
+      FROM refusal x
+     WHERE x.id > ?1
+       AND NOT EXISTS (SELECT 1 FROM refusal o
+                        WHERE o.day = x.day AND o.id <= ?1 AND o.code = x.code
+                          AND o.provider = x.provider AND o.server = x.server
+                          AND o.source_ip IS x.source_ip)
+     GROUP BY x.code, x.provider
+     ORDER BY n DESC, x.code, x.provider";
+
 const CONFLICTS: &str = "
     SELECT 1, 'two reports of ' || coalesce(nullif(p.name, ''), p.email)
               || ' have the same id and period and differ; ' || m.origin
-              || ' holds the later: postwatch db resolve'
+              || ' holds the later: postwatch db resolve', NULL
       FROM report r JOIN message m ON m.id = r.message JOIN reporter p ON p.id = r.reporter
      WHERE r.id > ?1 AND m.origin LIKE 'imap:%'
        AND EXISTS (SELECT 1 FROM report o WHERE o.key = r.key AND o.kind = r.kind AND o.id < r.id)
      ORDER BY r.id";
 
 const QUARANTINED: &str = "
-    SELECT 1, w.origin || ': ' || q.reason || '; kept: postwatch quarantine show ' || q.id
+    SELECT 1, w.origin || ': ' || q.reason || '; kept: postwatch quarantine show ' || q.id, NULL
       FROM quarantine q JOIN raw_message w ON w.id = q.raw
      WHERE q.id > ?1 AND q.report IS NULL AND w.origin LIKE 'imap:%'
      ORDER BY q.id";
@@ -198,7 +230,7 @@ const QUARANTINED: &str = "
 const WAITING: &str = "
     SELECT count(*) AS n,
            count(*) || ' x in imap:' || b.account || '/' || b.folder || ': '
-           || coalesce(p.reason, 'it cannot be stored now')
+           || coalesce(p.reason, 'it cannot be stored now'), p.reason
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
      WHERE ?1 = 0 AND p.state = 3 AND p.told = 0
        AND NOT EXISTS (SELECT 1 FROM pending o WHERE o.mailbox = p.mailbox AND o.state = 3
@@ -207,6 +239,6 @@ const WAITING: &str = "
 
 const OVERSIZED: &str = "
     SELECT 1, 'imap:' || b.account || '/' || b.folder || '/' || b.uid_validity || '/' || p.uid
-              || ': ' || p.bytes || ' bytes, more than limits.message; it stays in the mailbox'
+              || ': ' || p.bytes || ' bytes, more than limits.message; it stays in the mailbox', NULL
       FROM pending p JOIN mailbox b ON b.id = p.mailbox
      WHERE ?1 = 0 AND p.state = 4 AND p.told = 0 ORDER BY p.mailbox, p.uid";

@@ -14,7 +14,7 @@ use rusqlite::Connection;
 use super::names::{Names, Source};
 use super::rank::Chosen;
 use super::tally::Tally;
-use super::{Dimension, Error, Kind, Request, Sort, bounces, feedback, records, tls};
+use super::{Dimension, Error, Kind, Request, Sort, bounces, feedback, records, refusals, tls};
 use crate::message::net::Net;
 
 /// Most sums, and most tallies, of a kind.
@@ -333,5 +333,6 @@ pub(super) fn spec(kind: Kind) -> &'static Spec {
         Kind::Reporters => &records::REPORTERS,
         Kind::Tls => &tls::TLS,
         Kind::Bounces => &bounces::BOUNCES,
+        Kind::Refusals => &refusals::REFUSALS,
     }
 }

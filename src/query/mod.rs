@@ -1,25 +1,35 @@
 //! Questions to the database, and plain rows for answers.
 //!
 //! Every statement that reads for people is here. [`report`] groups and counts, [`export()`] hands
-//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at. All of them are handed a connection that cannot
+//! out row by row, `summary` says what is new, [`findings()`] what of it a person should look at,
+//! [`blocks()`] who refuses us, [`facts()`] what the rules of alerts are about, [`open_alerts()`] and its
+//! neighbours the alerts, [`status()`] how all of it stands, [`cases`] what was done to have addresses delisted. All of them are handed a connection that cannot
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
-//! `tls` and `bounces` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
+//! `tls`, `bounces` and `refusals` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
+mod alerts;
 mod answer;
+mod blocks;
 mod bounces;
+pub mod cases;
 mod condition;
+pub mod evidence;
 mod export;
+mod facts;
 mod feedback;
 mod findings;
 mod group;
+pub mod guide;
 mod names;
 mod rank;
 mod read;
 mod records;
+mod refusals;
 mod rows;
+mod status;
 mod summary;
 mod tally;
 mod tls;
@@ -31,9 +41,15 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 
 pub use crate::message::net::Net;
+pub use alerts::{Alert, Due, Notice, Untold, all_alerts, due, level, open_alerts, untold};
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
+pub use blocks::{Block, Evidence, Ours, Refused, Standing, blocks};
 pub use export::{Export, Rows, export};
+pub use facts::{
+    Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
+};
 pub use findings::{Finding, FindingKind, Findings, findings};
+pub use status::{Level, Section, Status, status};
 pub use summary::{Summary, last_report_id, summary};
 
 /// Which reports and records a question is about. Every condition that is set must hold.
@@ -46,15 +62,15 @@ pub struct Filter {
     pub until: Option<NaiveDate>,
     /// This domain and what is below it. A record is about its policy domain and its header From; a
     /// complaint or failure report about the domains it reports and those of the reported message's
-    /// MAIL FROM and From; a TLS report about its policies' domains; a bounce about that of its
-    /// recipient.
+    /// MAIL FROM and From; a TLS report about its policies' domains; a bounce or refusal about that of
+    /// its recipient.
     pub domain: Option<String>,
     /// The network of the source.
     pub net: Option<Net>,
     /// The reporter: its name, its address, or the domain of its address or one above.
     pub reporter: Option<String>,
     /// The type: of feedback (complaints), of what failed (failure reports), of policy (TLS), of
-    /// action (bounces).
+    /// action (bounces), refused or deferred (refusals).
     pub kind: Option<String>,
     /// Also what is about other people's domains.
     pub foreign: bool,
@@ -82,6 +98,8 @@ pub enum Kind {
     Tls,
     /// Bounces.
     Bounces,
+    /// Refusals, from logs and probes.
+    Refusals,
 }
 
 impl Kind {
@@ -95,6 +113,7 @@ impl Kind {
         Self::FailureReports,
         Self::Tls,
         Self::Bounces,
+        Self::Refusals,
     ];
 
     /// The name, as typed.
@@ -108,6 +127,7 @@ impl Kind {
             Self::FailureReports => "failure-reports",
             Self::Tls => "tls",
             Self::Bounces => "bounces",
+            Self::Refusals => "refusals",
         }
     }
 
@@ -124,6 +144,8 @@ impl Kind {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
+            // No report.
+            Self::Refusals => 0,
         }
     }
 }
@@ -153,6 +175,8 @@ pub enum Dimension {
     List,
     /// What the receiver did.
     Disposition,
+    /// The code of a refusal or bounce.
+    Code,
     /// The day, UTC.
     Day,
     /// The week, by the date of its Monday.
@@ -186,6 +210,7 @@ impl Dimension {
             Self::Subject => "subject",
             Self::List => "list",
             Self::Disposition => "disposition",
+            Self::Code => "code",
             Self::Day => "day",
             Self::Week => "week",
             Self::Month => "month",

@@ -10,7 +10,7 @@ use super::condition::Where;
 use super::group::{Group, Key, Measure, Scan, Spec, What, network, spec};
 use super::names::{Names, Source};
 use super::tally::Tally;
-use super::{Dimension, Error, Request, Sort};
+use super::{Dimension, Error, Kind, Request, Sort, refusals};
 
 /// What a column is made from.
 #[derive(Clone, Copy)]
@@ -320,6 +320,9 @@ fn notes(conn: &Connection, request: &Request, scan: &Scan<'_>) -> Result<Notes,
 }
 
 fn stored(conn: &Connection, request: &Request) -> Result<Option<Stored>, Error> {
+    if request.kind == Kind::Refusals {
+        return refusals::stored(conn);
+    }
     let mut select = Where::counted(request.kind.stored());
     if !request.filter.foreign {
         select.and("r.is_foreign = 0", []);

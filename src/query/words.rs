@@ -39,6 +39,22 @@ pub(super) fn shape(number: i64) -> Option<&'static str> {
     })
 }
 
+pub(super) fn refusal(number: i64) -> Option<&'static str> {
+    Some(match number {
+        0 => "refused",
+        1 => "deferred",
+        _ => return None,
+    })
+}
+
+pub(super) fn via(number: i64) -> Option<&'static str> {
+    Some(match number {
+        0 => "log",
+        1 => "probe",
+        _ => return None,
+    })
+}
+
 pub(super) fn trust(number: i64) -> Option<&'static str> {
     Some(match number {
         0 => "unknown",
@@ -66,4 +82,9 @@ pub(super) fn number(words: Words, word: &str) -> Result<i64, String> {
         Some(number) => Ok(i64::try_from(number).unwrap_or_default()),
         None => Err(all.join(", ")),
     }
+}
+
+/// How bad an alert is.
+pub(super) fn level(number: i64) -> Option<&'static str> {
+    matches!(number, 0 | 1).then(|| super::alerts::level(number == 1))
 }

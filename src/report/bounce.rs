@@ -1,5 +1,7 @@
 //! Delivery status notifications (RFC 3464), read for status, diagnostic and block codes.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -211,24 +213,16 @@ impl Reader<'_> {
     }
 }
 
-/// The provider's own code, else the status where it means a block: as reported, or as the remote
-/// system said it, because many senders report no more than `5.0.0`.
+/// The code in the remote system's words, else what the reported status means there: many senders
+/// report no more than `5.0.0`, and many systems say no more than `550`.
 fn code(recipient: &Recipient) -> Option<String> {
-    let diagnostic = recipient.diagnostic.as_deref().unwrap_or_default();
-    let said = || {
-        diagnostic
-            .split([' ', '\t', '-', ':', ';'])
-            .take(16)
-            .find(|word| codes::is_block_status(word))
-    };
-    let reported = || {
-        let status = recipient.status.as_deref()?;
-        codes::is_block_status(status).then_some(status)
-    };
-    codes::provider_code(diagnostic)
-        .or_else(reported)
-        .or_else(said)
-        .map(str::to_owned)
+    let host = recipient.remote_mta.as_deref();
+    let texts = [&recipient.diagnostic, &recipient.status];
+    let mut codes = texts
+        .into_iter()
+        .flatten()
+        .filter_map(|text| codes::code(text, host));
+    codes.next().map(Cow::into_owned)
 }
 
 fn is_enhanced_status(word: &str) -> bool {

@@ -9,6 +9,7 @@ pub mod bounce;
 pub mod complaint;
 pub mod failure;
 mod notes;
+pub mod refusal;
 pub mod tls;
 pub mod vocabulary;
 mod walk;

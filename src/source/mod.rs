@@ -1,4 +1,4 @@
-//! Where bytes come from: files, directories, Maildir, mbox and standard input.
+//! Where bytes come from: files, directories, Maildir, mbox, standard input, mailboxes, logs.
 //!
 //! A source hands out messages one by one, in an order that is the same in every run, and holds no
 //! more than one of them. What cannot be read is a value in its place ([`Unreadable`]) and ends
@@ -6,6 +6,8 @@
 
 mod files;
 pub mod imap;
+mod lines;
+pub mod log;
 mod maildir;
 mod mbox;
 mod range;
@@ -17,6 +19,7 @@ use std::path::PathBuf;
 use crate::message::Limits;
 
 pub use files::Files;
+pub use lines::{Line, lines};
 pub use range::FileRange;
 pub use stdin::{Input, message, messages};
 

@@ -39,6 +39,13 @@ impl FileRange {
             end: self.end,
         }
     }
+
+    /// A reader that begins so many bytes later.
+    pub(super) fn reader_from(&self, skip: u64) -> RangeReader {
+        let mut reader = self.reader();
+        reader.at = reader.at.saturating_add(skip);
+        reader
+    }
 }
 
 impl Open for FileRange {

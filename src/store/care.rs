@@ -74,6 +74,11 @@ const SOUND: &[(&str, &str)] = &[
         "aggregate reports have other totals than noted",
     ),
     (
+        "SELECT count(*) FROM refusal
+          WHERE first > last OR count < 1 OR first / 86400 <> day",
+        "refusals are not of the day, or as many, as noted",
+    ),
+    (
         "SELECT count(*) FROM record_pack k
           WHERE NOT EXISTS (SELECT 1 FROM aggregate_report a WHERE a.report = k.id / 65536)",
         "packs of records belong to no report",

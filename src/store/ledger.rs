@@ -340,6 +340,7 @@ impl Store {
             )?;
             insert.execute(params!["report", marks.report])?;
             insert.execute(params!["quarantine", marks.quarantine])?;
+            insert.execute(params!["refusal", marks.refusal])?;
             let mut update = store
                 .conn
                 .prepare_cached("UPDATE pending SET told = 1 WHERE mailbox = ?1 AND uid = ?2")?;
@@ -351,7 +352,10 @@ impl Store {
     }
 
     /// Runs this in a transaction of its own.
-    fn within<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn within<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         self.begin()?;
         match work(self).and_then(|value| self.commit().map(|()| value)) {
             Ok(value) => Ok(value),
@@ -370,6 +374,8 @@ pub struct Marks {
     pub report: i64,
     /// Up to this entry of the quarantine.
     pub quarantine: i64,
+    /// Up to this refusal of a log or a probe.
+    pub refusal: i64,
     /// These messages that wait or are too large: mailbox and UID.
     pub pending: Vec<(i64, u32)>,
 }

@@ -4,13 +4,16 @@
 //! `open` makes and checks the file, `keys` says what makes a report that report, `verdict` decides
 //! between reports of one key, `prepare` does what needs no database, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
-//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `care` looks after the file,
-//! `prune` makes it smaller.
+//! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `refusals` has what is observed and how far logs are read, `learn` keeps the sums that the rules of alerts look at, `alerts` alerts and the outbox, `care` looks after the file,
+//! `prune` makes it smaller, `cases` keeps what was done to have an address delisted.
 
+mod alerts;
 mod care;
+mod cases;
 mod intern;
 mod keys;
 mod kinds;
+mod learn;
 mod ledger;
 mod lock;
 mod open;
@@ -19,6 +22,7 @@ mod prepare;
 mod prune;
 mod raw;
 mod records;
+mod refusals;
 mod reown;
 mod rows;
 mod verdict;
@@ -29,7 +33,9 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
+pub use alerts::{Change, Post, Seen, Tried};
 pub use care::{Conflict, Stats};
+pub use cases::NoteKind;
 pub use ledger::{Mailbox, Marks, Outcome, Pending, State, Ticket, is_early, mailbox};
 pub use lock::Lock;
 pub use open::{Access, Error, SCHEMA_VERSION, open_reading};
@@ -37,6 +43,7 @@ pub use own::Own;
 pub use prepare::{Ahead, Preparation, Prepared};
 pub use prune::Pruned;
 pub use raw::{CRASHED, Entry, RawBody, Retry};
+pub use refusals::{LineDigest, Log, LogFile, LogStep};
 pub use verdict::Verdict;
 pub use write::{Incoming, Writer};
 

@@ -57,6 +57,9 @@ pub enum Error {
     /// No entry of that number.
     #[error("{0}")]
     NoEntry(String),
+    /// A delisting case is not there, or is there already.
+    #[error("{0}")]
+    Case(String),
     /// SQLite's own.
     #[error("{}", describe(.0))]
     Sqlite(rusqlite::Error),

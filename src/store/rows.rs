@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::DateTime;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::verdict::Stored;
 use super::{Error, keys};
@@ -111,4 +111,15 @@ impl IpBytes {
             Self::V6(bytes) => bytes,
         }
     }
+}
+
+/// The address in a column that holds such a blob.
+pub(super) fn ip_of(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<IpAddr>> {
+    let Some(bytes) = row.get_ref(column)?.as_blob_or_null()? else {
+        return Ok(None);
+    };
+    if let Ok(v4) = <[u8; 4]>::try_from(bytes) {
+        return Ok(Some(v4.into()));
+    }
+    Ok(<[u8; 16]>::try_from(bytes).ok().map(IpAddr::from))
 }

@@ -57,10 +57,11 @@ impl From<Output> for Ran {
 }
 
 impl Ran {
-    /// The counts that it printed, without the findings.
+    /// The counts that it printed, without the findings and alerts.
     pub(crate) fn counts(&self) -> Value {
         let mut value = self.json();
         value.as_object_mut().unwrap().remove("findings");
+        value.as_object_mut().unwrap().remove("alerts");
         value
     }
 

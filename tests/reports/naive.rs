@@ -137,9 +137,11 @@ impl Fact {
                 monday.to_string()
             }
             Dimension::Month => day.format("%Y-%m").to_string(),
-            Dimension::MailFrom | Dimension::RcptDomain | Dimension::Subject | Dimension::List => {
-                absent()
-            }
+            Dimension::MailFrom
+            | Dimension::RcptDomain
+            | Dimension::Subject
+            | Dimension::List
+            | Dimension::Code => absent(),
         }
     }
 
@@ -276,7 +278,14 @@ fn ask(conn: &rusqlite::Connection, kind: Kind, by: &[Dimension], filter: &Filte
     assert_eq!(answer.truncated, 0);
     for (total, cell) in &answer.totals {
         // How many different values there are is no sum, and a report has many sources.
-        let counts = ["domains", "reporters", "recipients", "hosts", "reports"];
+        let counts = [
+            "domains",
+            "reporters",
+            "recipients",
+            "hosts",
+            "reports",
+            "rcpt_domains",
+        ];
         let (Cell::Int(sum), false) = (cell, counts.contains(&total.name)) else {
             continue;
         };

@@ -8,6 +8,7 @@ use postwatch::message::{Carrier, Trust};
 use postwatch::report::aggregate::{DkimAuth, Generation, PolicyPublished, Reason, SpfAuth};
 use postwatch::report::bounce::Recipient;
 use postwatch::report::complaint::{Original, Shape};
+use postwatch::report::refusal::{Accepted, Observed, Refusal, Via};
 use postwatch::report::tls::{TlsFailure, TlsPolicy};
 use postwatch::report::vocabulary::{
     Action, Alignment, AuthFailure, Disposition, DkimResult, Evaluated, FeedbackType, Policy,
@@ -16,7 +17,7 @@ use postwatch::report::vocabulary::{
 use postwatch::report::{
     Aggregate, Bounce, Complaint, Content, Failure, Item, Metadata, Raw, Record, Tls,
 };
-use postwatch::store::{Access, Ahead, Incoming, Own, Preparation, Settings, Store};
+use postwatch::store::{Access, Ahead, Change, Incoming, Own, Preparation, Seen, Settings, Store};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -58,6 +59,15 @@ impl World {
             store,
             count: 0,
         }
+    }
+
+    /// What a log or a probe observed.
+    pub(crate) fn observe(&mut self, refusals: Vec<Refusal>, accepted: Vec<Accepted>) {
+        self.store.commit().unwrap();
+        self.store
+            .observe(&Observed { refusals, accepted })
+            .unwrap();
+        self.store.begin().unwrap();
     }
 
     /// All that was written, for reading.
@@ -163,7 +173,7 @@ impl World {
         self.put(None, Trust::Unknown, Content::Tls(Box::new(tls)), &[]);
     }
 
-    fn bounce(&mut self, bounce: Bounce) {
+    pub(crate) fn bounce(&mut self, bounce: Bounce) {
         self.put(
             Some("postmaster@mx.example"),
             Trust::Unknown,
@@ -517,11 +527,91 @@ fn others(world: &mut World) {
     });
 }
 
+fn refusals(world: &mut World) {
+    let first = at("2026-03-10T07:00:00Z");
+    let refusal = Refusal {
+        server: "mx".into(),
+        source_ip: Some(ip("192.0.2.1")),
+        rcpt_domain: Some("outlook.example".into()),
+        remote_host: Some("mx.outlook.example".into()),
+        provider: "Outlook.com".into(),
+        via: Via::Log,
+        is_deferred: false,
+        status: Some("5.7.1".into()),
+        code: "S3140".into(),
+        text: "550 5.7.1 messages from [192.0.2.1] weren't\tsent (S3140)".into(),
+        first,
+        last: first + chrono::TimeDelta::hours(3),
+        count: 4,
+    };
+    world.observe(
+        vec![
+            refusal.clone(),
+            Refusal {
+                source_ip: None,
+                is_deferred: true,
+                status: Some("4.7.650".into()),
+                code: "S775".into(),
+                text: "451 4.7.650 rate limited (S775)".into(),
+                count: 2,
+                ..refusal.clone()
+            },
+            Refusal {
+                source_ip: Some(ip("2001:db8::7")),
+                rcpt_domain: None,
+                provider: "isp.example\u{202e}".into(),
+                via: Via::Probe,
+                code: "=cmd|' /C calc'!A0".into(),
+                text: "550 5.7.1 \u{1b}[31mred".into(),
+                first: first + chrono::TimeDelta::days(1),
+                last: first + chrono::TimeDelta::days(1),
+                count: 1,
+                ..refusal
+            },
+        ],
+        Vec::new(),
+    );
+}
+
+fn alerts(world: &mut World) {
+    let seen = Seen {
+        rule: "refusal",
+        about: "192.0.2.1 Outlook.com".into(),
+        critical: true,
+        unproven: false,
+        title: "192.0.2.1 is refused by Outlook.com (S3140)\u{1b}[2J".into(),
+        evidence: "550 5.7.1 (S3140)".into(),
+        advice: "Ask for delisting.".into(),
+        command: "postwatch explain S3140".into(),
+    };
+    let over = Seen {
+        rule: "complaints",
+        about: "192.0.2.0/24".into(),
+        critical: false,
+        unproven: true,
+        title: "1 complaint about mail from 192.0.2.0/24".into(),
+        evidence: "one line\nanother".into(),
+        advice: "=what to do".into(),
+        command: "postwatch report complaints".into(),
+    };
+    world.store.commit().unwrap();
+    let store = &mut world.store;
+    let begin = [Change::Begin(seen), Change::Begin(over)];
+    let now = at("2026-03-30T12:00:00Z");
+    store.change_alerts(&begin, now).unwrap();
+    let note = Some("a known one");
+    store.acknowledge(Some(2), note, now).unwrap();
+    store.change_alerts(&[Change::End(2, true)], now).unwrap();
+    store.begin().unwrap();
+}
+
 /// The world of the golden files.
 pub(crate) fn fixed() -> (Connection, TempDir) {
     let mut world = World::new();
     aggregates(&mut world);
     feedback(&mut world);
     others(&mut world);
+    refusals(&mut world);
+    alerts(&mut world);
     world.read()
 }

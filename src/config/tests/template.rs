@@ -68,6 +68,15 @@ fn it_is_a_configuration_with_every_setting_in_force() {
     assert_eq!(place.warnings(), [expected]);
     assert_eq!(place.load().own.domains, ["example.org"]);
     assert_eq!(place.load().imap.len(), 6);
+    let names: Vec<String> = place
+        .load()
+        .notify
+        .into_iter()
+        .map(|one| one.name)
+        .collect();
+    assert_eq!(names, ["email", "sendmail", "webhook", "command"]);
+    let probes = place.load().probes;
+    assert_eq!(probes[0].source, "192.0.2.1".parse().ok());
 }
 
 #[test]
@@ -75,6 +84,7 @@ fn it_shows_what_holds_without_it() {
     let config = Place::with(&uncommented()).load();
     assert_eq!(config.limits, Limits::default());
     assert_eq!(config.schedule, Schedule::default());
+    assert_eq!(config.alerts, alert::Settings::default());
     assert_eq!(config.keep.messages, KeepMessages::default());
     assert!(matches!(config.keep.recipients, Recipients::Clear));
     let few = "[[imap]]\nname = \"reports\"\nhost = \"mail.example.org\"\n\
@@ -105,7 +115,6 @@ fn it_has_every_setting_of_its_sections() {
         "schedule.snds",
         "schedule.blocklists",
         "schedule.records",
-        "schedule.smtp",
         "schedule.digest",
         "schedule.enrich",
         "keep.records",

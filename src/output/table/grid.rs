@@ -40,7 +40,7 @@ fn percent(part: i64, whole: i64) -> String {
 }
 
 /// A cell as people read it, and as a terminal may.
-pub(super) fn shown(cell: &Cell) -> Cow<'_, str> {
+pub(in crate::output) fn shown(cell: &Cell) -> Cow<'_, str> {
     Cow::Owned(match cell {
         Cell::Null => "-".to_owned(),
         Cell::Text(text) | Cell::Date(text) if text.is_empty() => "-".to_owned(),

@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use crate::message::text;
 use crate::query::{Answer, Cell, Column, Filter, Kind, Summary};
-use grid::shown;
+pub(super) use grid::shown;
 
 /// What the table is for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -110,6 +110,7 @@ fn title(kind: Kind) -> &'static str {
         Kind::FailureReports => "Failure reports",
         Kind::Tls => "TLS sessions",
         Kind::Bounces => "Bounces",
+        Kind::Refusals => "Refusals",
     }
 }
 
@@ -180,11 +181,16 @@ fn nothing(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         Kind::FailureReports => ("No failure reports", "failure report"),
         Kind::Tls => ("No TLS reports", "TLS report"),
         Kind::Bounces => ("No bounces", "bounce"),
+        Kind::Refusals => ("No refusals", "refusal"),
     };
     let Some(there) = answer.stored else {
+        let command = match answer.kind {
+            Kind::Refusals => "scan-log",
+            _ => "ingest",
+        };
         return writeln!(
             out,
-            "{what}: no {stored} is stored yet (postwatch ingest PATH... stores them)"
+            "{what}: no {stored} is stored yet (postwatch {command} PATH... stores them)"
         );
     };
     let day = |seconds| {

@@ -23,6 +23,8 @@ pub(super) fn of(kind: Export) -> Vec<&'static Field> {
         Export::FailureReports => &[FEEDBACK, FAILURE, PROBLEMS, PROVENANCE],
         Export::Tls => &[TLS, PROBLEMS, PROVENANCE],
         Export::Bounces => &[BOUNCE, PROBLEMS, PROVENANCE],
+        Export::Refusals => &[REFUSAL],
+        Export::Alerts => &[ALERT],
     };
     parts.iter().copied().flatten().collect()
 }
@@ -70,6 +72,8 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN message m ON m.id = r.message \
              CROSS JOIN bounce_recipient y ON y.report = r.id"
         }
+        Export::Refusals => "refusal x",
+        Export::Alerts => "(SELECT *, began AS time FROM alert) r",
     }
 }
 
@@ -238,6 +242,27 @@ const BOUNCE: &[Field] = &[
     field("raw", "y.raw", Read::Json),
 ];
 
+const REFUSAL: &[Field] = &[
+    field(
+        "day",
+        "strftime('%Y-%m-%d', x.day * 86400, 'unixepoch')",
+        Read::Text,
+    ),
+    field("server", "x.server", Read::Text),
+    field("source_ip", "x.source_ip", Read::Ip),
+    field("rcpt_domain", "x.rcpt_domain", Read::Text),
+    field("remote_host", "x.remote_host", Read::Text),
+    field("provider", "x.provider", Read::Text),
+    field("via", "x.via", Read::Word(words::via)),
+    field("deferred", "x.is_deferred", Read::Bool),
+    field("status", "x.status", Read::Text),
+    field("code", "x.code", Read::Text),
+    field("text", "x.text", Read::Text),
+    field("first", "x.first", Read::Time),
+    field("last", "x.last", Read::Time),
+    field("count", "x.count", Read::Int),
+];
+
 /// What could not be read; not with the records, where it would stand again in every row.
 const PROBLEMS: &[Field] = &[field("problems", "coalesce(r.problems, '[]')", Read::Json)];
 
@@ -248,4 +273,22 @@ const PROVENANCE: &[Field] = &[
     field("foreign", "r.is_foreign", Read::Bool),
     field("origin", "m.origin", Read::Text),
     field("part", "r.part", Read::Text),
+];
+
+const ALERT: &[Field] = &[
+    field("id", "r.id", Read::Int),
+    field("rule", "r.rule", Read::Text),
+    field("about", "r.about", Read::Text),
+    field("level", "r.critical", Read::Word(words::level)),
+    field("unproven", "r.unproven", Read::Bool),
+    field("began", "r.began", Read::Time),
+    field("seen", "r.seen", Read::Time),
+    field("ended", "r.ended", Read::Time),
+    field("title", "r.title", Read::Text),
+    field("evidence", "r.evidence", Read::Text),
+    field("advice", "r.advice", Read::Text),
+    field("command", "r.command", Read::Text),
+    field("told", "r.told", Read::Time),
+    field("acknowledged", "r.acknowledged", Read::Time),
+    field("note", "r.note", Read::Text),
 ];

@@ -13,7 +13,7 @@ use super::answer::{Cell, Column, ColumnKind};
 use super::condition::Where;
 use super::names::Reporters;
 use super::words::Words;
-use super::{Error, Filter, Sort, bounces, feedback, read, records, tls};
+use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, refusals, tls};
 use lists::Lists;
 
 /// What [`export()`] hands out.
@@ -33,6 +33,10 @@ pub enum Export {
     Tls,
     /// Bounces, a row a recipient.
     Bounces,
+    /// Refusals from logs and probes, a row a reply and day.
+    Refusals,
+    /// Alerts.
+    Alerts,
 }
 
 impl Export {
@@ -45,6 +49,8 @@ impl Export {
         Self::FailureReports,
         Self::Tls,
         Self::Bounces,
+        Self::Refusals,
+        Self::Alerts,
     ];
 
     /// The name, as typed.
@@ -57,9 +63,12 @@ impl Export {
             Self::FailureReports => "failure-reports",
             Self::Tls => "tls",
             Self::Bounces => "bounces",
+            Self::Refusals => "refusals",
+            Self::Alerts => "alerts",
         }
     }
 
+    /// The number of the kind of report, as in the schema; 0 for what is no report.
     const fn stored(self) -> u8 {
         match self {
             Self::Records | Self::Aggregate | Self::Failures => 1,
@@ -67,6 +76,8 @@ impl Export {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
+            // No reports.
+            Self::Refusals | Self::Alerts => 0,
         }
     }
 }
@@ -119,6 +130,8 @@ impl Rows {
             Export::FailureReports => feedback::select((kind, true), select, filter),
             Export::Tls => tls::select(select, filter),
             Export::Bounces => bounces::select(select, filter),
+            Export::Refusals => refusals::select(filter),
+            Export::Alerts => alerts::select(filter),
         }
     }
 
@@ -127,7 +140,10 @@ impl Rows {
         let order = match self.kind {
             Export::Records | Export::Failures => "r.time, r.id, x.n",
             Export::Tls | Export::Bounces => "r.time, r.id, y.n",
-            Export::Aggregate | Export::Complaints | Export::FailureReports => "r.time, r.id",
+            Export::Refusals => "x.day, x.id",
+            Export::Aggregate | Export::Complaints | Export::FailureReports | Export::Alerts => {
+                "r.time, r.id"
+            }
         };
         let Some(sort) = &self.sort else {
             return Ok(order.to_owned());

@@ -2,12 +2,13 @@
 //!
 //! `data` has the sets of mails and the databases, `measure` runs commands and takes their time and
 //! memory, `check` compares what was found with the truth, `table` prints. The rows are in
-//! `parse`, `ingest`, `memory`, `filled` and `start`.
+//! `parse`, `ingest`, `log`, `memory`, `filled` and `start`.
 
 mod check;
 mod data;
 mod filled;
 mod ingest;
+mod log;
 mod measure;
 mod memory;
 mod parse;
@@ -30,7 +31,7 @@ Measures Postwatch against its targets.
 
 benches/run [ROWS...] [--quick] [--rounds N] [--last-day DAY]
 
-ROWS: start, parse, ingest, memory, filled, queries, or all, which is the default.
+ROWS: start, parse, ingest, log, memory, filled, queries, or all, which is the default.
 
 --quick           the small sets alone, and few rounds: what would take long is left out
 --rounds N        how often each command runs after a warm-up [default: 5; with --quick: 3]
@@ -39,7 +40,9 @@ ROWS: start, parse, ingest, memory, filled, queries, or all, which is the defaul
 $POSTWATCH_BENCH_DIR names the folder for mails and databases [default: target/bench-data].
 A missed target is said; a wrong count is an error.";
 
-const ROWS: [&str; 6] = ["start", "parse", "ingest", "memory", "filled", "queries"];
+const ROWS: [&str; 7] = [
+    "start", "parse", "ingest", "log", "memory", "filled", "queries",
+];
 
 /// What the command line asks for.
 struct Arguments {
@@ -109,6 +112,7 @@ fn run(arguments: &Arguments) -> io::Result<()> {
             "start" => start::rows(&bench, &mut table)?,
             "parse" => parse::rows(&bench, &mut table)?,
             "ingest" => ingest::rows(&bench, &mut table)?,
+            "log" => log::rows(&bench, &mut table)?,
             _ if bench.quick => println!("\nnot run: {row}, which takes long"),
             "memory" => memory::rows(&bench, &mut table)?,
             "filled" => filled::into_a_filled_one(&bench, &mut table)?,

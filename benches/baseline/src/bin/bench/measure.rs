@@ -14,6 +14,8 @@ use wait4::Wait4 as _;
 pub(crate) struct Line {
     words: Vec<OsString>,
     place: PathBuf,
+    /// The code that it ends with.
+    code: i32,
 }
 
 /// What a command took.
@@ -51,7 +53,13 @@ impl Line {
         Self {
             words: [program.into()].into_iter().chain(words).collect(),
             place: place.to_owned(),
+            code: 0,
         }
+    }
+
+    /// The same, which ends with this code where all is well.
+    pub(crate) fn ending(self, code: i32) -> Self {
+        Self { code, ..self }
     }
 
     /// The same on these processors alone.
@@ -60,6 +68,7 @@ impl Line {
         Self {
             words: taskset.chain(self.words.iter().cloned()).collect(),
             place: self.place.clone(),
+            code: self.code,
         }
     }
 
@@ -83,7 +92,7 @@ impl Line {
         let begin = Instant::now();
         let ended = command.spawn()?.wait4()?;
         let wall = begin.elapsed().as_secs_f64();
-        if !ended.status.success() {
+        if ended.status.code() != Some(self.code) {
             let said = fs::read_to_string(&said)?;
             return Err(io::Error::other(format!(
                 "{self}: {}: {said}",
@@ -106,7 +115,7 @@ impl Line {
         let mut printed = child.stdout.take().expect("it is piped");
         let result = read(&mut printed);
         let status = child.wait()?;
-        if !status.success() {
+        if status.code() != Some(self.code) {
             return Err(io::Error::other(format!("{self}: {status}")));
         }
         result

@@ -17,6 +17,7 @@ pub(crate) enum Unit {
     Mebibytes,
     Bytes,
     RecordsPerSecond,
+    BytesPerSecond,
 }
 
 impl Unit {
@@ -26,6 +27,7 @@ impl Unit {
             Self::Milliseconds => format!("{figure:.1} ms"),
             Self::Mebibytes => format!("{figure:.0} MiB"),
             Self::Bytes => format!("{figure:.1} bytes"),
+            Self::BytesPerSecond => format!("{:.0} MB/s", figure / 1e6),
             Self::RecordsPerSecond => format!("{:.0} thousand records/s", figure / 1_000.0),
         }
     }

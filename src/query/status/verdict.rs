@@ -1,0 +1,147 @@
+//! The worst of it, in a line.
+
+use chrono::{DateTime, Utc};
+
+use super::own::Own;
+use crate::query::cases::Case as Delisting;
+use crate::query::facts::Silent;
+use crate::query::{Alert, Block, Standing};
+
+/// The rule of alerts that says what blocks say.
+const REFUSAL: &str = "refusal";
+
+/// How bad it is, in the words of monitoring plugins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// Nothing is known.
+    Unknown,
+    /// All is well.
+    Ok,
+    /// Something to look at.
+    Warning,
+    /// Mail is refused.
+    Critical,
+}
+
+impl Level {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// What is judged.
+pub(super) struct Case<'a> {
+    pub(super) known: bool,
+    pub(super) own: &'a Own,
+    pub(super) blocks: &'a [Block],
+    pub(super) silent: &'a [Silent],
+    pub(super) alerts: &'a [Alert],
+    pub(super) cases: &'a [Delisting],
+    pub(super) now: DateTime<Utc>,
+}
+
+/// Something that is wrong, and the command for it.
+struct Wrong {
+    level: Level,
+    what: String,
+    next: String,
+}
+
+/// The worst, and how much more there is; what is critical comes first.
+pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
+    let mut all: Vec<Wrong> = Vec::new();
+    all.extend(case.blocks.iter().filter_map(refused));
+    let alerts = case.alerts.iter();
+    let loud = alerts.filter(|alert| alert.acknowledged.is_none() && alert.rule != REFUSAL);
+    all.extend(loud.map(|alert| Wrong {
+        level: if alert.critical {
+            Level::Critical
+        } else {
+            Level::Warning
+        },
+        what: alert.title.clone(),
+        next: alert.command.clone(),
+    }));
+    let now = case.now.timestamp();
+    let due = case.cases.iter().filter(|case| case.is_due(now));
+    all.extend(due.map(|case| Wrong {
+        level: Level::Warning,
+        what: format!("the case of {} wants to be looked at", case.net.addr()),
+        next: "postwatch case list".to_owned(),
+    }));
+    // Each may be an alert already, where one was told of.
+    if !case.alerts.iter().any(|alert| alert.rule == "silence") {
+        all.extend(case.silent.iter().map(|silent| Wrong {
+            level: Level::Warning,
+            what: format!(
+                "no {} report of {} since {}",
+                silent.kind,
+                silent.reporter,
+                silent.last.date_naive()
+            ),
+            next: "postwatch report reporters".to_owned(),
+        }));
+    }
+    let Some(level) = all.iter().map(|wrong| wrong.level).max() else {
+        return well(case);
+    };
+    let Some(worst) = all.iter().find(|wrong| wrong.level == level) else {
+        return well(case);
+    };
+    let more = match all.len() - 1 {
+        0 => String::new(),
+        n => format!(" (and {n} more)"),
+    };
+    let Wrong { what, next, .. } = worst;
+    (level, format!("{what}{more}; next: {next}"))
+}
+
+fn refused(block: &Block) -> Option<Wrong> {
+    let (level, how) = match block.standing {
+        Standing::Refused => (Level::Critical, "refused"),
+        Standing::Limited => (Level::Warning, "put off"),
+        Standing::Ended => return None,
+    };
+    let own = match block.source_ip {
+        Some(ip) => ip.to_string(),
+        None => block.server.clone(),
+    };
+    Some(Wrong {
+        level,
+        what: format!(
+            "{own} is {how} by {} ({}) since {}",
+            block.provider,
+            block.code,
+            block.first.date_naive()
+        ),
+        next: format!("postwatch explain {}", block.code),
+    })
+}
+
+fn well(case: &Case<'_>) -> (Level, String) {
+    if !case.known {
+        let what =
+            "nothing is stored yet; next: postwatch ingest PATH... or postwatch scan-log PATH...";
+        return (Level::Unknown, what.to_owned());
+    }
+    let own = case.own;
+    let complaints = match own.complaints {
+        1 => "1 complaint".to_owned(),
+        n => format!("{n} complaints"),
+    };
+    let passes = match own.messages {
+        0 => String::new(),
+        all => format!(
+            ", {} % of mail passes",
+            own.passing.saturating_mul(100) / all
+        ),
+    };
+    let what = format!("nobody refuses mail, {complaints} in 7 days{passes}");
+    (Level::Ok, what)
+}
