@@ -20,3 +20,4 @@ mod edges;
 mod flood;
 mod receivers;
 mod servers;
+mod story;
