@@ -96,6 +96,10 @@ pub(super) fn pass(
     store: &mut Store,
     stop: &Stop,
 ) -> Result<Vec<LogTrouble>, store::Error> {
+    if config.logs.is_empty() {
+        store.only_monitors(MONITOR, &[])?;
+        return Ok(Vec::new());
+    }
     let scanned = scan(config, store, &telling::host(config), stop).files(&config.logs, false)?;
     let tried = |path: &PathBuf| {
         let mut troubles = scanned.troubles.iter();

@@ -43,14 +43,23 @@ fn message(n: u64, chance: &mut Chance, out: &mut Vec<u8>) -> io::Result<bool> {
     let (id, process) = (format!("4{n:010X}"), n % 50);
     let (client, user) = (chance.below(250), chance.below(900));
     let (host, to) = (chance.below(HOSTS), chance.below(5_000));
-    writeln!(out, "{at} postfix/smtpd[{}]: connect from unknown[198.51.100.{client}]", 1_000 + process)?;
+    writeln!(
+        out,
+        "{at} postfix/smtpd[{}]: connect from unknown[198.51.100.{client}]",
+        1_000 + process
+    )?;
     writeln!(
         out,
         "{at} postfix/smtpd[{}]: {id}: client=unknown[198.51.100.{client}], sasl_method=PLAIN, \
          sasl_username=user{user}@example.org",
         1_000 + process,
     )?;
-    writeln!(out, "{at} postfix/cleanup[{}]: {id}: message-id=<{n}.{:x}@example.org>", 2_000 + process, chance.bits())?;
+    writeln!(
+        out,
+        "{at} postfix/cleanup[{}]: {id}: message-id=<{n}.{:x}@example.org>",
+        2_000 + process,
+        chance.bits()
+    )?;
     writeln!(
         out,
         "{at} postfix/qmgr[900]: {id}: from=<user{user}@example.org>, size={}, nrcpt=1 (queue active)",
@@ -58,10 +67,16 @@ fn message(n: u64, chance: &mut Chance, out: &mut Vec<u8>) -> io::Result<bool> {
     )?;
     let share = chance.below(100);
     let (domain, relay) = if share < 3 {
-        ("outlook.com".to_owned(), "outlook-com.olc.protection.outlook.com[52.101.1.2]".to_owned())
+        (
+            "outlook.com".to_owned(),
+            "outlook-com.olc.protection.outlook.com[52.101.1.2]".to_owned(),
+        )
     } else {
         let domain = format!("dom{}.example", host % 700);
-        (domain.clone(), format!("mx{}.{domain}[203.0.113.{}]", host / 700, host % 250))
+        (
+            domain.clone(),
+            format!("mx{}.{domain}[203.0.113.{}]", host / 700, host % 250),
+        )
     };
     write!(
         out,
@@ -84,7 +99,11 @@ fn message(n: u64, chance: &mut Chance, out: &mut Vec<u8>) -> io::Result<bool> {
             "dsn=5.1.1, status=bounced (host {relay} said: 550 5.1.1 <user{to}@{domain}>: Recipient address \
              rejected: User unknown in virtual mailbox table (in reply to RCPT TO command))",
         )?,
-        _ => writeln!(out, "dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {:012X})", chance.bits() >> 16)?,
+        _ => writeln!(
+            out,
+            "dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as {:012X})",
+            chance.bits() >> 16
+        )?,
     }
     writeln!(out, "{at} postfix/qmgr[900]: {id}: removed")?;
     Ok(share < 3)
