@@ -1,6 +1,11 @@
 //! `evidence`: the case for delisting as it is pasted, and how the program is asked.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test may panic"
+)]
 
 use std::fs;
 use std::net::IpAddr;

@@ -39,7 +39,7 @@ pub fn conditions(
     for rule in Rule::ALL.iter().filter(|rule| settings.has(**rule)) {
         all.extend(match rule {
             Rule::Refusal => refused::refusals(&facts.blocks),
-            Rule::Complaints => complaints(&facts.complaints, settings, now),
+            Rule::Complaints => complaints(&facts.complaints, settings),
             Rule::Authentication => authentication(&facts.failing),
             Rule::NewSource => new_sources(&facts.sources),
             Rule::Silence => silence(&facts.silent, facts.all_silent),
@@ -78,8 +78,7 @@ fn first(mut lines: Vec<String>) -> Vec<String> {
     lines
 }
 
-fn complaints(all: &[Complaints], settings: &Settings, now: DateTime<Utc>) -> Vec<Condition> {
-    let today = now.timestamp().div_euclid(86_400);
+fn complaints(all: &[Complaints], settings: &Settings) -> Vec<Condition> {
     let many = |day: &Complaints| {
         let above = settings.complaints_per_day.is_some_and(|n| day.count >= n);
         // That many times the mean of a day, without its fraction.
@@ -100,16 +99,12 @@ fn complaints(all: &[Complaints], settings: &Settings, now: DateTime<Utc>) -> Ve
         let count: u64 = days.iter().map(|day| day.count).sum();
         let proven: u64 = days.iter().map(|day| day.proven).sum();
         let latest = days.iter().max_by_key(|day| day.day)?;
-        let when = |day: &&&Complaints| {
-            if day.day == today {
-                "today"
-            } else {
-                "yesterday"
-            }
+        let when = |number: i64| {
+            DateTime::from_timestamp(number * 86_400, 0).map_or_else(String::new, day)
         };
         let mut evidence: Vec<String> = days
             .iter()
-            .map(|day| format!("{}: {}", when(&day), count_of(day.count, "complaint")))
+            .map(|day| format!("{}: {}", when(day.day), count_of(day.count, "complaint")))
             .collect();
         evidence.push(format!(
             "in the {USUAL} days before: {}",

@@ -15,7 +15,7 @@ use super::{Settings, Store};
 /// Numbered migrations. Before 1.0 there is one, which changes; [`SCHEMA_VERSION`] counts its shapes.
 const MIGRATIONS: &[&str] = &[include_str!("../../schema/0001_init.sql")];
 /// The schema that this program reads and writes, as in `PRAGMA user_version`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 /// "PWch": says that a SQLite file is ours.
 const APPLICATION_ID: i64 = 0x5057_6368;
 /// How long a lock held by another process is waited for.

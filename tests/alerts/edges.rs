@@ -62,7 +62,10 @@ fn a_complaint_is_told_once_again_each_day_and_once_when_it_is_over() {
     );
     for part in [
         "\nSince: ",
-        "  today: 1 complaint\n",
+        &format!(
+            "  {}: 1 complaint\n",
+            postwatch::clock::now().format("%Y-%m-%d")
+        ),
         "abuse about mail from 192.0.2.1, written by a@example.org, \"Hello\"",
         "nobody authenticated",
         "\nWhat to do:\n",
