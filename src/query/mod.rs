@@ -29,6 +29,7 @@ mod read;
 mod records;
 mod refusals;
 mod rows;
+pub mod snds;
 mod status;
 mod summary;
 mod tally;
