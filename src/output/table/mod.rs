@@ -10,6 +10,7 @@ use chrono::DateTime;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::message::text;
+use crate::query::snds::LEGEND;
 use crate::query::{Answer, Cell, Column, Filter, Kind, Summary};
 pub(super) use grid::shown;
 
@@ -42,6 +43,9 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
     let mut notes = Vec::new();
     if answer.truncated > 0 {
         notes.push(more(answer.truncated));
+    }
+    if answer.kind == Kind::Snds && has_rows {
+        notes.push(format!("days: {LEGEND}"));
     }
     if answer.notes.foreign > 0 {
         let (reports, are) = plural(answer.notes.foreign, "foreign report", "is", "are");
@@ -111,6 +115,7 @@ fn title(kind: Kind) -> &'static str {
         Kind::Tls => "TLS sessions",
         Kind::Bounces => "Bounces",
         Kind::Refusals => "Refusals",
+        Kind::Snds => "Microsoft SNDS",
     }
 }
 
@@ -182,6 +187,7 @@ fn nothing(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         Kind::Tls => ("No TLS reports", "TLS report"),
         Kind::Bounces => ("No bounces", "bounce"),
         Kind::Refusals => ("No refusals", "refusal"),
+        Kind::Snds => ("Nothing of SNDS", "list of SNDS"),
     };
     let Some(there) = answer.stored else {
         let command = match answer.kind {
