@@ -106,6 +106,9 @@ pub struct Notes {
     pub conflicts: u64,
     /// Complaints of type `not-spam`.
     pub not_spam: u64,
+    /// Of complaints: those of JMRP, and the recipients that SNDS counted of the same addresses in the
+    /// same time; absent where SNDS counted none.
+    pub volume: Option<(i64, i64)>,
 }
 
 /// What there is of a kind, whatever the filter.

@@ -323,7 +323,22 @@ fn notes(conn: &Connection, request: &Request, scan: &Scan<'_>) -> Result<Notes,
         foreign,
         conflicts: count("SELECT count(*) FROM report WHERE counted = 0", Vec::new())?,
         not_spam: scan.not_spam,
+        volume: volume(conn, request)?,
     })
+}
+
+/// What SNDS counted of the addresses that a question about complaints is about. It knows no domain, no
+/// type and no reporter.
+fn volume(conn: &Connection, request: &Request) -> Result<Option<(i64, i64)>, Error> {
+    let filter = &request.filter;
+    let other = filter.domain.is_some() || filter.reporter.is_some() || filter.kind.is_some();
+    if request.kind != Kind::Complaints || other || filter.after.is_some() {
+        return Ok(None);
+    }
+    let volumes = snds::volumes(conn, filter.since, filter.until, filter.net)?;
+    let sum = |of: fn(&snds::Volume) -> i64| volumes.iter().map(of).fold(0, i64::saturating_add);
+    let recipients = sum(|volume| volume.recipients);
+    Ok((recipients > 0).then(|| (sum(|volume| volume.complaints), recipients)))
 }
 
 fn stored(conn: &Connection, request: &Request) -> Result<Option<Stored>, Error> {

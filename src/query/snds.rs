@@ -6,6 +6,7 @@
 //! stranger could have sent are in none of it.
 
 mod summary;
+mod volume;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -19,6 +20,7 @@ use crate::message::net::Net;
 use crate::report::snds::{Colour, State};
 
 pub use summary::LEGEND;
+pub use volume::{Volume, volumes};
 pub(super) use summary::{DIMENSIONS, answer};
 
 /// How far back status lists are looked at.

@@ -55,6 +55,14 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
         let (reports, are) = plural(answer.notes.not_spam, "not-spam report", "is", "are");
         notes.push(format!("{reports} {are} in no count"));
     }
+    if let Some((complaints, recipients)) = answer.notes.volume {
+        notes.push(format!(
+            "counted rate at Outlook.com: {} ({} by JMRP of {} recipients that SNDS counted)",
+            shown(&Cell::Share(complaints, recipients)),
+            shown(&Cell::Int(complaints)),
+            shown(&Cell::Int(recipients)),
+        ));
+    }
     notes.extend(conflicts(answer.notes.conflicts));
     if !notes.is_empty() {
         writeln!(out, "\n{}", notes.join("\n"))?;
