@@ -296,11 +296,7 @@ const SNDS: &[Field] = &[
     field("recipients", "x.recipients", Read::Int),
     field("filter", "x.filter", Read::Word(words::colour)),
     field("complaint_rate", "x.complaint_rate", Read::Millionths),
-    field(
-        "complaint_rate_below",
-        "x.complaint_rate_below",
-        Read::Bool,
-    ),
+    field("complaint_rate_below", "x.complaint_rate_below", Read::Bool),
     field("trap_begin", "x.trap_begin", Read::Time),
     field("trap_end", "x.trap_end", Read::Time),
     field("trap_hits", "x.trap_hits", Read::Int),

@@ -16,8 +16,8 @@ use crate::report::snds::{Colour, State};
 const STRIP: u64 = 30;
 
 /// What the signs of a strip mean.
-pub const LEGEND: &str = "one sign a day: B blocked, T taken for a bot, J junked, ? another status; else the \
-    filter: g green, y yellow, r red; else . not listed, - nothing was read";
+pub const LEGEND: &str = "days: B blocked, T taken for a bot, J junked, ? another status;\n      else the \
+    filter: g green, y yellow, r red;\n      else . not listed, - nothing was read";
 
 /// What it can be grouped by.
 pub(in crate::query) const DIMENSIONS: &[Dimension] = &[Dimension::Ip];
@@ -202,9 +202,9 @@ fn rate(day: &Day) -> Cell {
 
 /// A sum of what is known; absent where nothing is.
 fn total(values: impl Iterator<Item = Option<i64>>) -> Cell {
-    let sum = values
-        .flatten()
-        .fold(None, |sum: Option<i64>, n| Some(sum.unwrap_or(0).saturating_add(n)));
+    let sum = values.flatten().fold(None, |sum: Option<i64>, n| {
+        Some(sum.unwrap_or(0).saturating_add(n))
+    });
     sum.map_or(Cell::Null, Cell::Int)
 }
 

@@ -152,7 +152,9 @@ impl Own {
             let fares = self.sources.entry(name).or_default();
             fares.state = fares.state.max(Some(standing));
             fares.by.push(by);
-            let since = fares.since.map_or(listing.since, |since| since.min(listing.since));
+            let since = fares
+                .since
+                .map_or(listing.since, |since| since.min(listing.since));
             fares.since = Some(since);
         }
     }
