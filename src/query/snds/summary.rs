@@ -35,7 +35,8 @@ const COLUMNS: &[Column] = &[
     column("ip", ColumnKind::Ip, 0),
     column("state", ColumnKind::Text, 0),
     column("since", ColumnKind::Time, 3),
-    column("days", ColumnKind::Text, 1),
+    // Of a strip nothing may be cut: the latest days are at its end.
+    column("days", ColumnKind::Time, 1),
     column("filter", ColumnKind::Text, 2),
     column("complaint_rate", ColumnKind::Share, 2),
     column("recipients", ColumnKind::Number, 4),

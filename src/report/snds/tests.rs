@@ -241,7 +241,7 @@ fn what_a_body_is() {
 #[test]
 fn a_list_that_is_cut_off_gives_what_stood_before() {
     let json = json_rows(&ORDER);
-    let cut = &json[..json.len() - 20];
+    let cut = json.trim_end_matches(|c| c != ',');
     let (body, problems) = read(cut.as_bytes(), 1_000);
     let Body::Snds { snds, complete } = body else {
         panic!("{body:?}")
