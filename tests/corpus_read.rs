@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use postwatch::message::Options;
-use postwatch::report::snds::{Layout, State};
+use postwatch::report::snds::{Layout, Row, State};
 use postwatch::report::{self, Bounce, Complaint, Content, Failure, Item, Read, Record, Tls};
 use serde_json::{Map, Value, json};
 
@@ -1136,7 +1136,7 @@ fn lists_of_snds() {
             panic!("{file}: {:?}", item.content)
         };
         assert_eq!((list.layout, list.rows.len()), (layout, rows), "{file}");
-        let states: BTreeSet<_> = list.rows.iter().map(|row| row.state()).collect();
+        let states: BTreeSet<_> = list.rows.iter().map(Row::state).collect();
         if layout == Layout::Status {
             assert_eq!(states, [State::Blocked].into(), "{file}");
         } else {
