@@ -404,8 +404,8 @@ pub enum Error {
         /// What was expected.
         expected: &'static str,
     },
-    /// Neither a mailbox nor a log is configured.
-    #[error("{}there is no [[imap]] or [[log]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    /// Nothing is configured that could be looked at.
+    #[error("{}there is no [[imap]] or [[log]] section, and schedule.smtp is off", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
     NoMailbox {
         /// The file, where there is one.
         path: Option<PathBuf>,
