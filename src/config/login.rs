@@ -8,7 +8,7 @@ use super::document::Section;
 use super::imap::{is_loopback, line};
 use super::keys::FORMS;
 use super::{Error, SecretSource, Warning, secret};
-use crate::net::oauth::{Grant, Provider};
+use crate::net::oauth::{Grant, LOOPBACK, Provider};
 
 /// What proves who logs in.
 pub enum Login {
@@ -162,6 +162,7 @@ fn endpoints(section: &Section<'_>) -> Result<Provider, Error> {
         authorize_url: optional(authorize)?,
         scope: String::new(),
         client_scope: String::new(),
+        loopback: LOOPBACK,
     })
 }
 

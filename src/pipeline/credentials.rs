@@ -53,7 +53,7 @@ pub fn sign_in(
         None => Flow::Browser,
     });
     with(imap, oauth, environment, &Stop::default(), |settings| {
-        oauth::sign_in(settings, flow, clock::now(), prompt)
+        oauth::sign_in(settings, flow, clock::now(), prompt, &mut || None)
     })
 }
 
