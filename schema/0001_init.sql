@@ -475,6 +475,29 @@ CREATE TABLE monitor (
     reason TEXT                         -- why
 ) STRICT, WITHOUT ROWID;
 
+-- ----- the watch on SNDS
+
+-- The lists of SNDS that are asked for: `rest/data`, `rest/status`, `link/data`, `link/status`.
+CREATE TABLE snds_source (
+    name  TEXT PRIMARY KEY,
+    first INTEGER NOT NULL,             -- when it was first asked for
+    asked INTEGER NOT NULL,             -- when last
+    read  INTEGER,                      -- when it last answered as it should
+    had   INTEGER                       -- how many rows it had when it last had any
+) STRICT, WITHOUT ROWID;
+
+-- What is wrong with them now.
+CREATE TABLE snds_fault (
+    source   TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    since    INTEGER NOT NULL,
+    may_pass INTEGER NOT NULL,          -- whether a later try may find it gone
+    title    TEXT NOT NULL,
+    what     TEXT NOT NULL,
+    next     TEXT NOT NULL,             -- what to do about it
+    PRIMARY KEY (source, kind)
+) STRICT, WITHOUT ROWID;
+
 -- What a person is told of: from its beginning to its end. What comes back is another row.
 CREATE TABLE alert (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -29,6 +29,7 @@ mod read;
 mod records;
 mod refusals;
 mod rows;
+mod snds_watch;
 mod status;
 mod summary;
 mod tally;
@@ -49,6 +50,7 @@ pub use facts::{
     Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
 };
 pub use findings::{Finding, FindingKind, Findings, findings};
+pub use snds_watch::{SndsFault, SndsSource, SndsWatch, snds_watch};
 pub use status::{Level, Section, Status, status};
 pub use summary::{Summary, last_report_id, summary};
 
