@@ -10,6 +10,7 @@ pub mod complaint;
 pub mod failure;
 mod notes;
 pub mod refusal;
+pub mod snds;
 pub mod tls;
 pub mod vocabulary;
 mod walk;
@@ -23,6 +24,7 @@ pub use aggregate::{Metadata, Record};
 pub use bounce::Bounce;
 pub use complaint::Complaint;
 pub use failure::Failure;
+pub use snds::Snds;
 pub use tls::Tls;
 pub use walk::{carrier, collect, read, read_stream};
 
