@@ -7,11 +7,7 @@ use super::{Condition, Rule, Settings};
 use crate::query::SndsFault;
 
 /// What is wrong. What may pass by itself is given time, as with every monitor.
-pub(super) fn faults(
-    all: &[SndsFault],
-    settings: &Settings,
-    now: DateTime<Utc>,
-) -> Vec<Condition> {
+pub(super) fn faults(all: &[SndsFault], settings: &Settings, now: DateTime<Utc>) -> Vec<Condition> {
     let patience = settings.monitors.unwrap_or(TimeDelta::MAX);
     let told = |fault: &SndsFault| Condition {
         rule: Rule::Snds,

@@ -37,7 +37,10 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut dyn Write) -> anyhow::
 
 /// How old the last reading may be: twice the interval and a day. `None` where nobody reads it.
 pub(super) fn stale(config: &Config) -> Option<TimeDelta> {
-    let every = config.schedule.snds.filter(|_| config.snds.is_configured())?;
+    let every = config
+        .schedule
+        .snds
+        .filter(|_| config.snds.is_configured())?;
     let every = TimeDelta::from_std(every).ok()?;
     Some(every * 2 + TimeDelta::days(1))
 }
@@ -94,7 +97,10 @@ fn login(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         return Ok(sign_in::failed("snds", &error, colours));
     }
     if !global.quiet {
-        writeln!(out, "Signed in. Next: postwatch poll --now, then postwatch snds status")?;
+        writeln!(
+            out,
+            "Signed in. Next: postwatch poll --now, then postwatch snds status"
+        )?;
     }
     Ok(ExitCode::Ok)
 }
@@ -150,14 +156,15 @@ fn status(printed: &Printed<'_>, out: &mut dyn Write) -> anyhow::Result<ExitCode
     let config = configuration(printed.global, &Environment::of_process())?;
     let account = Account::of(&config);
     let watch = watch(&config.database, stale(&config))?;
-    match printed.format {
-        Format::Table => people(&config, account.as_ref(), &watch, out)?,
-        _ => {
-            let rows: Vec<Vec<Cell>> = rows(account.as_ref(), &watch);
-            database::list("snds-status", COLUMNS, &rows, printed, out)?;
-        }
+    if printed.format == Format::Table {
+        people(&config, account.as_ref(), &watch, out)?;
+    } else {
+        let rows = rows(account.as_ref(), &watch);
+        database::list("snds-status", COLUMNS, &rows, printed, out)?;
     }
-    let wrong = account.as_ref().is_some_and(|account| account.known.is_none());
+    let wrong = account
+        .as_ref()
+        .is_some_and(|account| account.known.is_none());
     Ok(if watch.faults.is_empty() && !wrong {
         ExitCode::Ok
     } else {
@@ -174,9 +181,8 @@ fn watch(database: &Path, stale: Option<TimeDelta>) -> anyhow::Result<SndsWatch>
 }
 
 fn rows(account: Option<&Account>, watch: &SndsWatch) -> Vec<Vec<Cell>> {
-    let time = |time: Option<DateTime<Utc>>| {
-        time.map_or(Cell::Null, |time| Cell::Time(time.timestamp()))
-    };
+    let time =
+        |time: Option<DateTime<Utc>>| time.map_or(Cell::Null, |time| Cell::Time(time.timestamp()));
     let row = |name: &str, source: Option<&SndsSource>, fault: Option<&SndsFault>| {
         let account = account.filter(|_| name.starts_with("rest"));
         vec![
@@ -195,11 +201,20 @@ fn rows(account: Option<&Account>, watch: &SndsWatch) -> Vec<Vec<Cell>> {
         ]
     };
     let mut all = Vec::new();
-    if account.is_some() && !watch.sources.iter().any(|source| source.name.starts_with("rest")) {
+    if account.is_some()
+        && !watch
+            .sources
+            .iter()
+            .any(|source| source.name.starts_with("rest"))
+    {
         all.push(row("rest", None, None));
     }
     for source in &watch.sources {
-        let mut faults = watch.faults.iter().filter(|fault| fault.source == source.name).peekable();
+        let mut faults = watch
+            .faults
+            .iter()
+            .filter(|fault| fault.source == source.name)
+            .peekable();
         if faults.peek().is_none() {
             all.push(row(&source.name, Some(source), None));
         }
@@ -219,7 +234,10 @@ fn people(
     let mut line = |label: &str, text: &str| writeln!(out, "{label:<13} {}", inert(text));
     match account {
         _ if !config.snds.is_configured() => {
-            line("sign-in", "not configured: [snds] has neither token_file nor links")?;
+            line(
+                "sign-in",
+                "not configured: [snds] has neither token_file nor links",
+            )?;
         }
         None => line("sign-in", "not configured: [snds] has links alone")?,
         Some(account) => {
@@ -227,14 +245,20 @@ fn people(
                 (_, Some(wrong)) => line("sign-in", wrong)?,
                 (None, _) => line("sign-in", "nobody; next: postwatch snds login")?,
                 (Some(known), _) => {
-                    line("signed in as", known.user.as_deref().unwrap_or("not said by the tokens"))?;
+                    line(
+                        "signed in as",
+                        known.user.as_deref().unwrap_or("not said by the tokens"),
+                    )?;
                 }
             }
             if let Some(since) = account.since() {
                 line("since", &day(since))?;
             }
             if let Some(until) = account.until() {
-                line("access until", &format!("{}, unless it is confirmed again", day(until)))?;
+                line(
+                    "access until",
+                    &format!("{}, unless it is confirmed again", day(until)),
+                )?;
             }
         }
     }
@@ -244,14 +268,25 @@ fn people(
             None => "never read".to_owned(),
         };
         let had = source.had;
-        line(&source.name, &format!("{read}, last asked {}; {had} rows", minute(source.asked)))?;
+        line(
+            &source.name,
+            &format!("{read}, last asked {}; {had} rows", minute(source.asked)),
+        )?;
     }
     if watch.sources.is_empty() && config.snds.is_configured() {
         line("lists", "not asked yet; next: postwatch poll --now")?;
     }
     for fault in &watch.faults {
         line("wrong", &fault.title)?;
-        line("", &format!("{}, since {}: {}", fault.source, minute(fault.since), fault.what))?;
+        line(
+            "",
+            &format!(
+                "{}, since {}: {}",
+                fault.source,
+                minute(fault.since),
+                fault.what
+            ),
+        )?;
         line("next", &fault.next)?;
     }
     if watch.faults.is_empty() && !watch.sources.is_empty() {

@@ -76,18 +76,20 @@ fn sign_in(section: &Section<'_>, database: &Path) -> Result<Option<SndsSignIn>,
     let token_url = address("token_url", format!("{AUTHORITY}/token"))?;
     let client_id = section.read("client_id", "the application's id", line)?;
     let client_id = client_id.unwrap_or(CLIENT).to_owned();
-    Ok(token_file(section, "token_file", database)?.map(|token_file| SndsSignIn {
-        provider: Provider {
-            token_url,
-            device_url: None,
-            authorize_url: Some(authorize_url),
-            scope: format!("{client_id}/.default offline_access"),
-            client_scope: String::new(),
-            // As it is registered; the port may be any.
-            loopback: "localhost",
-        },
-        client_id,
-        token_file,
-        api_url: api_url.trim_end_matches('/').to_owned(),
-    }))
+    Ok(
+        token_file(section, "token_file", database)?.map(|token_file| SndsSignIn {
+            provider: Provider {
+                token_url,
+                device_url: None,
+                authorize_url: Some(authorize_url),
+                scope: format!("{client_id}/.default offline_access"),
+                client_scope: String::new(),
+                // As it is registered; the port may be any.
+                loopback: "localhost",
+            },
+            client_id,
+            token_file,
+            api_url: api_url.trim_end_matches('/').to_owned(),
+        }),
+    )
 }

@@ -162,7 +162,6 @@ impl Client<'_> {
     }
 
     /// Sends, and gives what comes back as far as its header, behind the name of the host.
-    #[expect(clippy::type_complexity, reason = "the library's own")]
     fn request(
         &self,
         url: &str,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::Counts;
 use super::credentials::text;
 use super::ingest::{Ingest, Notice, store_all};
 use super::reading::Job;
-use super::Counts;
 use crate::clock;
 use crate::config::{Environment, SecretSource, Snds, SndsSignIn};
 use crate::monitor::snds::{Asked, Fault, Kind, Rest, Source, Ways, ask};
@@ -21,18 +21,19 @@ use crate::store::{self, SndsAsked, SndsFault, Store};
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks SNDS by every way that is configured.
-pub fn ask_snds(
-    snds: &Snds,
-    environment: &Environment,
-    stop: &Stop,
-    now: DateTime<Utc>,
-) -> Asked {
+pub fn ask_snds(snds: &Snds, environment: &Environment, stop: &Stop, now: DateTime<Utc>) -> Asked {
     let http = client(snds, stop);
     let mut unread = Vec::new();
     let mut link = |source, secret: Option<&SecretSource>, what| {
         let read = text(secret?, environment, what);
-        read.map_err(|what| unread.push(Fault { source, kind: Kind::Configuration, what }))
-            .ok()
+        read.map_err(|what| {
+            unread.push(Fault {
+                source,
+                kind: Kind::Configuration,
+                what,
+            })
+        })
+        .ok()
     };
     let data = link(Source::LinkData, snds.data_url.as_ref(), "data_url");
     let status = link(Source::LinkStatus, snds.status_url.as_ref(), "status_url");
@@ -47,7 +48,9 @@ pub fn ask_snds(
         http,
     };
     let mut asked = ask(&ways, now);
-    asked.sources.extend(unread.iter().map(|fault| fault.source));
+    asked
+        .sources
+        .extend(unread.iter().map(|fault| fault.source));
     asked.faults.extend(unread);
     asked
 }

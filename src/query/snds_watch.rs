@@ -58,8 +58,8 @@ pub fn snds_watch(
     now: DateTime<Utc>,
 ) -> Result<SndsWatch, Error> {
     let at = |seconds: i64| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-    let mut find = conn
-        .prepare_cached("SELECT name, first, asked, read, had FROM snds_source ORDER BY name")?;
+    let mut find =
+        conn.prepare_cached("SELECT name, first, asked, read, had FROM snds_source ORDER BY name")?;
     let sources = find.query_map([], |row| {
         Ok(SndsSource {
             name: row.get(0)?,

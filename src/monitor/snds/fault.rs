@@ -83,7 +83,10 @@ impl Kind {
 
     /// Whether a later try may find it gone without anybody's doing.
     pub const fn may_pass(self) -> bool {
-        matches!(self, Self::Busy | Self::Unreachable | Self::Slow | Self::Cut)
+        matches!(
+            self,
+            Self::Busy | Self::Unreachable | Self::Slow | Self::Cut
+        )
     }
 
     /// What a page of HTML means.
@@ -216,10 +219,13 @@ pub(super) fn body(source: Source, got: Got) -> Result<Vec<u8>, Fault> {
             let what = format!("it is larger than {} MiB", super::MOST >> 20);
             fault(Kind::TooLarge, what)
         }
-        (200..300, Err(Broken::Slow)) => fault(Kind::Slow, "the answer did not end in time".to_owned()),
-        (200..300, Err(Broken::Cut)) => {
-            fault(Kind::Cut, "the connection was closed before the end of the answer".to_owned())
+        (200..300, Err(Broken::Slow)) => {
+            fault(Kind::Slow, "the answer did not end in time".to_owned())
         }
+        (200..300, Err(Broken::Cut)) => fault(
+            Kind::Cut,
+            "the connection was closed before the end of the answer".to_owned(),
+        ),
         (300..400, _) => {
             let to = got.sent_to.unwrap_or_else(|| "nowhere".to_owned());
             fault(Kind::page(source), format!("it sends on to {to}"))

@@ -141,7 +141,13 @@ impl Asked {
         let (list, complete) = match found {
             Body::Snds { snds, complete } => (snds, complete),
             Body::Empty => return Ok(0),
-            Body::Html => return Err(Fault::new(source, Kind::page(source), "it sent a page of HTML")),
+            Body::Html => {
+                return Err(Fault::new(
+                    source,
+                    Kind::page(source),
+                    "it sent a page of HTML",
+                ));
+            }
             Body::Other(why) => return Err(Fault::new(source, Kind::NotSnds, why)),
         };
         if list.layout != source.layout() {

@@ -37,7 +37,8 @@ pub(super) fn ask(rest: &Rest<'_>, http: &Client<'_>, now: DateTime<Utc>, asked:
     let goes_on = !matches!(&data, Err(fault) if is_for_all(fault.kind));
     asked.faults.extend(data.err());
     if goes_on {
-        asked.faults.extend(session.status(asked).err());
+        let status = session.status(asked);
+        asked.faults.extend(status.err());
     }
 }
 
@@ -87,15 +88,24 @@ impl<'a> Session<'a> {
     /// The data of today and the days before; where there is none, the latest that there is.
     fn data(&mut self, asked: &mut Asked) -> Result<(), Fault> {
         let source = Source::RestData;
-        let (mut rows, mut is_list) = (0, false);
+        let (mut rows, mut is_list, mut bad) = (0, false, None);
         for back in 0..=BACK {
             let Some(day) = self.now.date_naive().checked_sub_days(Days::new(back)) else {
                 continue;
             };
-            if let Some(body) = self.get(source, &format!("data/{day}"))? {
-                rows += asked.take(source, format!("snds:rest/data/{day}"), body)?;
-                is_list = true;
+            match self.get(source, &format!("data/{day}")) {
+                Ok(Some(body)) => {
+                    rows += asked.take(source, format!("snds:rest/data/{day}"), body)?;
+                    is_list = true;
+                }
+                Ok(None) => {}
+                // It may be tomorrow where Microsoft is.
+                Err(fault) if fault.kind == Kind::BadDay => bad = Some(fault),
+                Err(fault) => return Err(fault),
             }
+        }
+        if let (false, Some(fault)) = (is_list, bad) {
+            return Err(fault);
         }
         if !is_list && let Some(body) = self.get(source, "data")? {
             rows = asked.take(source, "snds:rest/data".to_owned(), body)?;

@@ -93,13 +93,16 @@ impl State {
     }
 
     fn json(&self) -> String {
-        let object = json!({
+        let mut object = json!({
             "refresh_token": self.refresh_token,
             "access_token": self.access_token,
             "expires_at": self.expires_at,
-            "signed_in_at": self.since,
-            "user": self.user,
         });
+        if let Value::Object(object) = &mut object {
+            object.extend(self.since.map(|since| ("signed_in_at".to_owned(), since.into())));
+            let user = self.user.as_deref();
+            object.extend(user.map(|user| ("user".to_owned(), user.into())));
+        }
         format!("{object}\n")
     }
 }

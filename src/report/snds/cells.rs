@@ -7,8 +7,8 @@ use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 
 use super::columns::Column;
 use super::{Colour, Layout, Row};
-use crate::report::notes::{Notes, ip};
 use crate::report::Raw;
+use crate::report::notes::{Notes, ip};
 
 /// Longest text of a cell that is kept, in bytes.
 const MAX_CELL: usize = 1_024;
@@ -381,7 +381,10 @@ mod tests {
         assert_eq!(number("-1"), None);
         assert_eq!(number(","), None);
         assert_eq!(number("99999999999999999999"), None);
-        assert_eq!((yes("Yes"), yes("True"), yes("FALSE")), (Some(true), Some(true), Some(false)));
+        assert_eq!(
+            (yes("Yes"), yes("True"), yes("FALSE")),
+            (Some(true), Some(true), Some(false))
+        );
         assert_eq!(yes("perhaps"), None);
     }
 }

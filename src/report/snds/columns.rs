@@ -75,8 +75,13 @@ impl Column {
             "lastip" | "lastipaddress" | "endip" | "endipaddress" | "endingip"
             | "endingipaddress" => Self::LastIp,
             "period" | "activityperiod" => Self::Period,
-            "begin" | "activitybegin" | "activitystart" | "activitystarttime"
-            | "activityperiodbegin" | "activityperiodstart" | "periodstart" => Self::Begin,
+            "begin"
+            | "activitybegin"
+            | "activitystart"
+            | "activitystarttime"
+            | "activityperiodbegin"
+            | "activityperiodstart"
+            | "periodstart" => Self::Begin,
             "end" | "activityend" | "activityendtime" | "activityperiodend" | "periodend" => {
                 Self::End
             }
@@ -86,8 +91,12 @@ impl Column {
             "filterresult" | "filterresults" | "filter" => Self::Filter,
             "complaintrate" => Self::ComplaintRate,
             "trapmessageperiod" | "trapperiod" => Self::TrapPeriod,
-            "trapbegin" | "trapstart" | "trapperiodbegin" | "trapperiodstart"
-            | "trapmessageperiodbegin" | "trapmessageperiodstart" => Self::TrapBegin,
+            "trapbegin"
+            | "trapstart"
+            | "trapperiodbegin"
+            | "trapperiodstart"
+            | "trapmessageperiodbegin"
+            | "trapmessageperiodstart" => Self::TrapBegin,
             "trapend" | "trapperiodend" | "trapmessageperiodend" => Self::TrapEnd,
             "traphits" | "traphit" => Self::TrapHits,
             "helo" | "samplehelo" => Self::Helo,
@@ -186,7 +195,10 @@ mod tests {
     #[test]
     fn which_columns_make_a_list() {
         let of = |header: &str| layout(header.split(',').filter_map(Column::named));
-        assert_eq!(of("ipAddress,dataCommands,filterResult"), Some(Layout::Data));
+        assert_eq!(
+            of("ipAddress,dataCommands,filterResult"),
+            Some(Layout::Data)
+        );
         let status = "beginningIpAddress,endingIpAddress,blocked,reason";
         assert_eq!(of(status), Some(Layout::Status));
         assert_eq!(of("ip,blocked,reason,comment"), None);
