@@ -232,10 +232,15 @@ pub fn changes(conditions: Vec<Condition>, open: &[Alert], settings: &Settings) 
     }
     for alert in open.iter().filter(|alert| !seen.contains(&alert.id)) {
         let rule = Rule::ALL.iter().find(|rule| rule.as_str() == alert.rule);
-        let tell = rule.is_some_and(|rule| settings.has(*rule));
+        let tell = rule.is_some_and(|rule| settings.has(*rule)) && !is_told_once(alert);
         changes.push(Change::End { id: alert.id, tell });
     }
     changes
+}
+
+/// Whether an alert is told once: it has no reminders, and its end is no news.
+pub fn is_told_once(alert: &Alert) -> bool {
+    snds::is_told_once(&alert.rule, &alert.about)
 }
 
 /// Whether who was told of an alert need not be told of a finding: they are about the same.

@@ -45,7 +45,7 @@ pub fn conditions(
             Rule::Silence => silence(&facts.silent, facts.all_silent),
             Rule::Conflict => conflicts(&facts.conflicts),
             Rule::Monitor => upkeep::monitors(&facts.monitors, settings, now),
-            Rule::Snds => snds::faults(&facts.snds.faults, settings, now),
+            Rule::Snds => snds::conditions(&facts.snds.faults, &facts.snds_now, settings, now),
             Rule::Limit => upkeep::limits(&facts.limits, caps),
             Rule::Case => upkeep::cases(&facts.cases),
         });

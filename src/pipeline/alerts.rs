@@ -88,7 +88,8 @@ impl Watch<'_> {
         let changes = alert::changes(held, &open, self.settings);
         let changes: Vec<Change> = changes.into_iter().map(change).collect();
         store.change_alerts(&changes, now)?;
-        let untold = query::untold(&conn, self.settings.remind, now)?;
+        let mut untold = query::untold(&conn, self.settings.remind, now)?;
+        untold.lasting.retain(|alert| !alert::is_told_once(alert));
         let mut posts = Vec::new();
         for told in alert::compose(&untold) {
             posts.push(post(told)?);

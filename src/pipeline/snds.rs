@@ -31,7 +31,7 @@ pub fn ask_snds(snds: &Snds, environment: &Environment, stop: &Stop, now: DateTi
                 source,
                 kind: Kind::Configuration,
                 what,
-            })
+            });
         })
         .ok()
     };

@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::blocks::{Block, Ours, blocks};
 use super::cases::{Case, due};
-use super::snds_watch::{SndsWatch, snds_watch};
+use super::snds_watch::{SndsNow, SndsWatch, snds_now, snds_watch};
 use super::{Error, read};
 use crate::message::net::Net;
 
@@ -168,6 +168,8 @@ pub struct Facts {
     pub monitors: Vec<Monitor>,
     /// How asking SNDS went.
     pub snds: SndsWatch,
+    /// What SNDS says.
+    pub snds_now: SndsNow,
     /// What fills up.
     pub limits: Limits,
     /// Open cases that are due.
@@ -193,6 +195,7 @@ pub fn facts(conn: &Connection, look: &Look<'_>) -> Result<Facts, Error> {
         conflicts: conflicts(&conn, look)?,
         monitors: monitors(&conn)?,
         snds: snds_watch(&conn, look.snds, look.now)?,
+        snds_now: snds_now(&conn, &look.ours, look.now)?,
         limits: limits(&conn, look)?,
         cases: due(&conn, look.now.timestamp())?,
     })

@@ -1,9 +1,18 @@
 //! The watch on SNDS as it is stored: when each list was last read, and what is wrong now.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
-use super::Error;
+use super::snds::{Listing, is_ours, standings};
+use super::{Error, Ours, read};
+use crate::report::snds::Colour;
+
+/// How far back the last row of an address is looked for.
+const PAST: TimeDelta = TimeDelta::days(30);
+/// Most addresses.
+const MOST: i64 = 5_000;
 
 /// A list of SNDS that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +55,64 @@ pub struct SndsWatch {
     pub sources: Vec<SndsSource>,
     /// What is wrong now.
     pub faults: Vec<SndsFault>,
+}
+
+/// The latest that SNDS saw of an address of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SndsLatest {
+    /// The address.
+    pub ip: IpAddr,
+    /// Begin of the period of its last row.
+    pub time: DateTime<Utc>,
+    /// What the filter said.
+    pub filter: Option<Colour>,
+}
+
+/// What SNDS says of us now.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SndsNow {
+    /// Every address and range of ours that is not normal.
+    pub listings: Vec<Listing>,
+    /// The last row of every address of ours that has one in the last 30 days, by address.
+    pub latest: Vec<SndsLatest>,
+    /// The begin of the last row of any address.
+    pub newest: Option<DateTime<Utc>>,
+}
+
+/// What SNDS says of us now.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn snds_now(conn: &Connection, ours: &Ours<'_>, now: DateTime<Utc>) -> Result<SndsNow, Error> {
+    let standings = standings(conn, now)?;
+    let listings = standings.standing().filter(|one| is_ours(ours, one.range));
+    let mut find = conn.prepare_cached(
+        "SELECT x.first_ip, max(x.time), x.filter
+           FROM snds s CROSS JOIN snds_row x ON x.report = s.report
+          WHERE s.layout = 0 AND s.is_proven = 1 AND x.time >= ?1 AND x.first_ip = x.last_ip
+          GROUP BY x.first_ip ORDER BY x.first_ip LIMIT ?2",
+    )?;
+    let mut rows = find.query([(now - PAST).timestamp(), MOST])?;
+    let mut latest = Vec::new();
+    while let Some(row) = rows.next()? {
+        let Some(ip) = read::ip(row, 0)? else {
+            continue;
+        };
+        if !ours.networks.is_empty() && !ours.networks.iter().any(|net| net.contains(ip)) {
+            continue;
+        }
+        let filter: Option<u8> = row.get(2)?;
+        latest.push(SndsLatest {
+            ip,
+            time: DateTime::from_timestamp(row.get(1)?, 0).unwrap_or_default(),
+            filter: filter.and_then(|filter| Colour::ALL.get(usize::from(filter)).copied()),
+        });
+    }
+    Ok(SndsNow {
+        newest: latest.iter().map(|one| one.time).max(),
+        listings: listings.cloned().collect(),
+        latest,
+    })
 }
 
 /// The watch as it is now. `stale` is how old a reading may be: what is older is wrong too.

@@ -70,6 +70,8 @@ pub enum Content {
     Tls(Box<Tls>),
     /// A delivery status notification (RFC 3464).
     Bounce(Box<Bounce>),
+    /// A list of Microsoft SNDS.
+    Snds(Box<Snds>),
     /// Nothing in it claims to be a report.
     Ignored {
         /// Why.
@@ -91,6 +93,7 @@ impl Content {
             Self::Failure(_) => "failure",
             Self::Tls(_) => "tls",
             Self::Bounce(_) => "bounce",
+            Self::Snds(_) => "snds",
             Self::Ignored { .. } => "ignored",
             Self::Quarantined { .. } => "quarantined",
         }

@@ -23,6 +23,10 @@ const MOST: u64 = 16 << 20;
 /// Most rows of an answer.
 const ROWS: u64 = 100_000;
 
+/// What is stored of an empty answer to the question for the status: a list that says what it is, and
+/// that nothing is listed.
+const NOTHING_LISTED: &[u8] = b"First IP,Last IP,Blocked,Details\r\n";
+
 /// The ways in.
 pub struct Ways<'a> {
     /// The interface.
@@ -79,7 +83,7 @@ impl Source {
     }
 }
 
-/// An answer that is a list with rows.
+/// An answer that is a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List {
     /// Where it came from, without anything secret: `snds:rest/data/2026-11-25`.
@@ -140,6 +144,13 @@ impl Asked {
         let (found, problems) = snds::read(&body, ROWS);
         let (list, complete) = match found {
             Body::Snds { snds, complete } => (snds, complete),
+            Body::Empty if source.layout() == Layout::Status => {
+                self.lists.push(List {
+                    origin,
+                    body: NOTHING_LISTED.to_vec(),
+                });
+                return Ok(0);
+            }
             Body::Empty => return Ok(0),
             Body::Html => {
                 return Err(Fault::new(
@@ -155,7 +166,7 @@ impl Asked {
             return Err(Fault::new(source, Kind::NotSnds, what));
         }
         let rows = list.rows.len() as u64;
-        if rows > 0 {
+        if rows > 0 || list.layout == Layout::Status {
             self.lists.push(List { origin, body });
         }
         if !complete {

@@ -99,7 +99,10 @@ impl State {
             "expires_at": self.expires_at,
         });
         if let Value::Object(object) = &mut object {
-            object.extend(self.since.map(|since| ("signed_in_at".to_owned(), since.into())));
+            object.extend(
+                self.since
+                    .map(|since| ("signed_in_at".to_owned(), since.into())),
+            );
             let user = self.user.as_deref();
             object.extend(user.map(|user| ("user".to_owned(), user.into())));
         }

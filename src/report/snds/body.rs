@@ -1,11 +1,14 @@
 //! What bytes are, and the list in them.
 
-use super::{Body, json, table};
+use std::io::Read as _;
+
+use super::{Body, Snds, json, table};
+use crate::message::unpack::Document;
 use crate::message::{Problem, text};
 use crate::report::notes::Notes;
 
 /// Largest list that is read, unpacked, in bytes.
-pub(in crate::report) const MAX_DOCUMENT: u64 = 16 << 20;
+const MAX_DOCUMENT: u64 = 16 << 20;
 /// Most rows of one list: more than a /16 has addresses.
 const MAX_ROWS: u64 = 100_000;
 
@@ -19,8 +22,28 @@ pub fn read(bytes: &[u8], records: u64) -> (Body, Vec<Problem>) {
     (body, notes.problems.into_vec())
 }
 
+/// The list in an unpacked document, where it is one.
+pub(in crate::report) fn of_document(
+    document: &Document<'_>,
+    records: u64,
+    notes: &mut Notes,
+) -> Option<Snds> {
+    let mut bytes = Vec::new();
+    let stopped = document
+        .open()
+        .and_then(|reader| reader.take(MAX_DOCUMENT + 1).read_to_end(&mut bytes))
+        .err();
+    let Body::Snds { snds, .. } = parse(&bytes, records, notes) else {
+        return None;
+    };
+    if let Some(error) = stopped {
+        notes.cut("file", error.to_string());
+    }
+    Some(snds)
+}
+
 /// The same, with what was lost in `notes`.
-pub(in crate::report) fn parse(bytes: &[u8], records: u64, notes: &mut Notes) -> Body {
+fn parse(bytes: &[u8], records: u64, notes: &mut Notes) -> Body {
     if bytes.len() as u64 > MAX_DOCUMENT {
         return Body::Other(format!("it is larger than {MAX_DOCUMENT} bytes"));
     }

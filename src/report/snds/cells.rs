@@ -194,8 +194,8 @@ impl Reading<'_> {
             Column::TrapHits => row.trap_hits = count(),
             Column::Filter => row.filter = Colour::read(text).map(|word| word.value),
             Column::ComplaintRate => match rate(text) {
-                Some((percent, below)) => {
-                    (row.complaint_rate, row.complaint_rate_below) = (Some(percent), below);
+                Some((rate, below)) => {
+                    (row.complaint_rate, row.complaint_rate_below) = (Some(rate), below);
                 }
                 None => lost("a rate in percent"),
             },
@@ -249,8 +249,8 @@ pub(super) fn number(text: &str) -> Option<u64> {
     plain.then(|| digits.parse().ok())?
 }
 
-/// `0.4%`, `< 0.1%`: percent, and whether the rate is below that.
-fn rate(text: &str) -> Option<(f64, bool)> {
+/// `0.4%`, `< 0.1%`: millionths, and whether the rate is below that.
+fn rate(text: &str) -> Option<(u32, bool)> {
     let text = text.trim();
     let (below, text) = match text.strip_prefix('<') {
         Some(rest) => (true, rest),
@@ -259,7 +259,12 @@ fn rate(text: &str) -> Option<(f64, bool)> {
     let number = text.trim().trim_end_matches('%').trim_end();
     let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     let percent: f64 = plain.then(|| number.parse().ok())??;
-    (0.0..=100.0).contains(&percent).then_some((percent, below))
+    // Within bounds, so that nothing is lost.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let millionths = (percent * 10_000.0).round() as u32;
+    (0.0..=100.0)
+        .contains(&percent)
+        .then_some((millionths, below))
 }
 
 /// A begin and an end in one cell: `A - B`, `A to B`, `A/B` in ISO form; a begin alone.
@@ -362,10 +367,10 @@ mod tests {
     #[test]
     fn rates_keep_their_sign() {
         for (text, expected) in [
-            ("< 0.1%", Some((0.1, true))),
-            ("<0.1%", Some((0.1, true))),
-            ("0.4%", Some((0.4, false))),
-            ("12", Some((12.0, false))),
+            ("< 0.1%", Some((1_000, true))),
+            ("<0.1%", Some((1_000, true))),
+            ("0.4%", Some((4_000, false))),
+            ("12", Some((120_000, false))),
             ("101%", None),
             ("-1%", None),
             ("nan", None),

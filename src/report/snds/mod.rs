@@ -10,7 +10,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::Raw;
 pub use super::vocabulary::Colour;
@@ -22,7 +22,7 @@ mod json;
 mod table;
 
 pub use body::read;
-pub(super) use body::{MAX_DOCUMENT, looks_like, parse};
+pub(super) use body::{looks_like, of_document};
 
 /// Which of the two lists of SNDS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -35,7 +35,7 @@ pub enum Layout {
 }
 
 /// One list of SNDS. No default is filled in.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Snds {
     /// Which list.
     pub layout: Layout,
@@ -45,7 +45,7 @@ pub struct Snds {
 }
 
 /// One row. Fields of the other layout are `None`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// The address, or the first of a range.
     pub first_ip: IpAddr,
@@ -63,8 +63,9 @@ pub struct Row {
     pub recipients: Option<u64>,
     /// What the spam filter said of most of the mail.
     pub filter: Option<Colour>,
-    /// The complaint rate in percent, or the rate that it is below.
-    pub complaint_rate: Option<f64>,
+    /// The complaint rate, or the rate that it is below, in millionths; in JSON as a share of 1.
+    #[serde(serialize_with = "share")]
+    pub complaint_rate: Option<u32>,
     /// Whether the rate was given as below that (`< 0.1%`).
     pub complaint_rate_below: bool,
     /// Start of the period of trap hits.
@@ -90,7 +91,7 @@ pub struct Row {
 }
 
 /// What the bytes of a file or of an answer are.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
     /// A list of SNDS. `complete` is false where it was cut off, or went over a cap.
     Snds {
@@ -122,6 +123,14 @@ pub enum State {
     Bot,
     /// Its mail is refused.
     Blocked,
+}
+
+// The signature is that of serde.
+#[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref)]
+fn share<S: Serializer>(millionths: &Option<u32>, serializer: S) -> Result<S::Ok, S::Error> {
+    millionths
+        .map(|millionths| f64::from(millionths) / 1e6)
+        .serialize(serializer)
 }
 
 impl Layout {
