@@ -39,7 +39,7 @@ fn field(query: &str, name: &str) -> String {
 }
 
 fn today() -> DateTime<Utc> {
-    Utc::now()
+    postwatch::clock::now()
 }
 
 /// A row of data about a day so many days ago.
@@ -520,6 +520,45 @@ fn poll_asks_when_it_is_time_and_now_asks_anyway() {
     assert_eq!(asked(), 1);
     world.run(&["poll", "--now"]);
     assert_eq!(asked(), 2);
+}
+
+#[test]
+fn the_service_asks_too() {
+    let world = World::new("status_url = \"https://localhost:PORT/link/status?key=s3cret-key\"");
+    world.microsoft.has("link/status", 200, BLOCKED);
+    let mut command = world.command(&["run"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("Outlook.com blocks mail from 192.0.2.0-192.0.2.255 (SNDS)") {
+        line.clear();
+        assert_ne!(out.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!world.has_secrets());
+}
+
+#[test]
+fn what_is_wrong_is_shown_with_the_next_step() {
+    let world = World::signed_in();
+    world.microsoft.has("status/ip", 200, "<html>");
+    world.poll();
+    let (code, said) = world.run(&["snds", "status"]);
+    assert_eq!(code, 1);
+    let shown: Vec<&str> = said.lines().filter(|line| !line.contains(" UTC")).collect();
+    let shown = shown.join("\n");
+    let after = shown.split("confirmed again\n").nth(1).unwrap();
+    let expected = "wrong         SNDS sends a page to sign in instead of the status\n\
+        next          Sign in again: `postwatch snds login`. If the page still comes, save the lists from \
+        the pages of SNDS and read them with `postwatch ingest FILE`.";
+    assert_eq!(after, expected);
+    let (code, said) = world.run(&["config", "check"]);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("\nsnds\n  rest/data    0 rows\n"), "{said}");
+    assert!(
+        said.contains("SNDS sends a page to sign in instead of the status: it sent a page of HTML")
+    );
 }
 
 #[test]

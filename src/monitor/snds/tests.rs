@@ -312,7 +312,12 @@ fn a_day_without_data_is_asked_for_again_with_a_slash_and_is_no_fault() {
     };
     let (asked, log) = ask_as("2026-11-01", Box::new(answers));
     assert_eq!(asked.faults, []);
-    assert_eq!(origins(&asked), ["snds:rest/data/2026-11-24"]);
+    // The status says that nothing is listed, which is something to be stored.
+    assert_eq!(
+        origins(&asked),
+        ["snds:rest/data/2026-11-24", "snds:rest/status/2026-11-26"]
+    );
+    assert_eq!(asked.lists[1].body, NOTHING_LISTED);
     let reading = |source, rows| Reading {
         source,
         rows,
@@ -347,7 +352,15 @@ fn a_day_that_is_not_taken_is_no_fault_where_another_one_is() {
     };
     let (asked, _) = ask_as("2026-11-01", Box::new(answers));
     assert_eq!(asked.faults, []);
-    assert_eq!(asked.lists.len(), 3);
+    assert_eq!(
+        origins(&asked),
+        [
+            "snds:rest/data/2026-11-25",
+            "snds:rest/data/2026-11-24",
+            "snds:rest/data/2026-11-23",
+            "snds:rest/status/2026-11-26"
+        ]
+    );
 }
 
 #[test]
