@@ -592,6 +592,8 @@ pub(crate) enum ReportKind {
     Bounces,
     /// What receivers answered that took no mail, from logs and probes
     Refusals,
+    /// What Microsoft SNDS says of addresses and ranges, with a strip of days
+    Snds,
 }
 
 /// `export`.
@@ -756,6 +758,8 @@ pub(crate) enum ExportKind {
     Bounces,
     /// Refusals from logs and probes, a row a reply and day
     Refusals,
+    /// Microsoft SNDS, data and status, as it was read
+    Snds,
     /// Alerts; of the filters, only --since, --until, --sort and --limit
     Alerts,
 }

@@ -7,7 +7,7 @@
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
-//! `tls`, `bounces` and `refusals` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
+//! `tls`, `bounces` and `refusals` read the facts of a kind, `snds` what Microsoft says of addresses, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
 mod alerts;
@@ -104,6 +104,8 @@ pub enum Kind {
     Bounces,
     /// Refusals, from logs and probes.
     Refusals,
+    /// What Microsoft SNDS says of addresses and ranges.
+    Snds,
 }
 
 impl Kind {
@@ -118,6 +120,7 @@ impl Kind {
         Self::Tls,
         Self::Bounces,
         Self::Refusals,
+        Self::Snds,
     ];
 
     /// The name, as typed.
@@ -132,12 +135,13 @@ impl Kind {
             Self::Tls => "tls",
             Self::Bounces => "bounces",
             Self::Refusals => "refusals",
+            Self::Snds => "snds",
         }
     }
 
     /// What it can be grouped by; the first is the default.
     pub fn dimensions(self) -> &'static [Dimension] {
-        group::spec(self).dimensions
+        group::spec(self).map_or(snds::DIMENSIONS, |spec| spec.dimensions)
     }
 
     /// The number of the kind of report that it reads, as in the schema.
@@ -150,6 +154,7 @@ impl Kind {
             Self::Bounces => 5,
             // No report.
             Self::Refusals => 0,
+            Self::Snds => 6,
         }
     }
 }

@@ -5,15 +5,23 @@
 //! later list does not name any more is normal again, unless that list was read in part. Lists that a
 //! stranger could have sent are in none of it.
 
-use std::collections::BTreeMap;
+mod summary;
+mod volume;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use rusqlite::Connection;
 
-use super::{Error, Ours, read};
+use super::condition::{self, Where, midnight};
+use super::{Error, Filter, Ours, read};
 use crate::message::net::Net;
 use crate::report::snds::{Colour, State};
+
+pub use summary::LEGEND;
+pub(super) use summary::{DIMENSIONS, answer};
+pub use volume::{Volume, volumes};
 
 /// How far back status lists are looked at.
 const PAST: TimeDelta = TimeDelta::days(400);
@@ -96,7 +104,7 @@ pub struct Standings {
     /// The worst state of a listing on a day, UTC, on which it was listed.
     pub days: BTreeMap<(Range, NaiveDate), State>,
     /// The days on which a list was read.
-    pub read_days: std::collections::BTreeSet<NaiveDate>,
+    pub read_days: BTreeSet<NaiveDate>,
 }
 
 /// What SNDS saw of an address on a day.
@@ -286,7 +294,6 @@ pub fn days(
     until: Option<NaiveDate>,
     net: Option<Net>,
 ) -> Result<Vec<Day>, Error> {
-    let midnight = |day: NaiveDate| super::condition::midnight(day);
     let mut find = conn.prepare_cached(
         "SELECT x.first_ip, x.last_ip, x.time, x.rcpt_commands, x.data_commands, x.recipients,
                 x.filter, x.complaint_rate, x.complaint_rate_below, x.trap_hits, x.comments
@@ -322,4 +329,35 @@ pub fn days(
         });
     }
     Ok(days)
+}
+
+/// The conditions of a filter on rows of SNDS: `r`, `s`, `x`.
+pub(super) fn select(mut select: Where, filter: &Filter) -> Result<Where, Error> {
+    refuse(filter)?;
+    if let Some(net) = filter.net {
+        let (first, last) = condition::ends(net);
+        // Of one family, and overlapping.
+        select.and(
+            "(length(x.first_ip) = ? AND x.first_ip <= ? AND x.last_ip >= ?)",
+            [
+                i64::try_from(first.len()).unwrap_or_default().into(),
+                last.into(),
+                first.into(),
+            ],
+        );
+    }
+    Ok(select)
+}
+
+/// What rows of SNDS know nothing of.
+fn refuse(filter: &Filter) -> Result<(), Error> {
+    for (what, set) in [
+        ("a domain", filter.domain.is_some()),
+        ("a reporter", filter.reporter.is_some()),
+        ("a type", filter.kind.is_some()),
+    ] {
+        let why = "it is about addresses: --ip, --net, --since and --until select";
+        condition::refuse("snds", what, set, why)?;
+    }
+    Ok(())
 }

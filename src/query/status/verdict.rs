@@ -5,7 +5,9 @@ use chrono::{DateTime, Utc};
 use super::own::Own;
 use crate::query::cases::Case as Delisting;
 use crate::query::facts::Silent;
+use crate::query::snds::{Listing, Standings};
 use crate::query::{Alert, Block, SndsFault, Standing};
+use crate::report::snds::State;
 
 /// The rule of alerts that says what blocks say.
 const REFUSAL: &str = "refusal";
@@ -42,6 +44,7 @@ pub(super) struct Case<'a> {
     pub(super) known: bool,
     pub(super) own: &'a Own,
     pub(super) blocks: &'a [Block],
+    pub(super) standings: &'a Standings,
     pub(super) silent: &'a [Silent],
     pub(super) alerts: &'a [Alert],
     pub(super) cases: &'a [Delisting],
@@ -63,8 +66,10 @@ struct Wrong {
 pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
     let mut all: Vec<Wrong> = Vec::new();
     all.extend(case.blocks.iter().filter_map(refused));
+    all.extend(case.standings.standing().map(listed));
     let alerts = case.alerts.iter();
-    let loud = alerts.filter(|alert| alert.acknowledged.is_none() && alert.rule != REFUSAL);
+    let said = |alert: &&Alert| alert.rule == REFUSAL || is_listed(case.standings, alert);
+    let loud = alerts.filter(|alert| alert.acknowledged.is_none() && !said(alert));
     all.extend(loud.map(|alert| Wrong {
         level: if alert.critical {
             Level::Critical
@@ -125,6 +130,34 @@ pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
     };
     let Wrong { what, next, .. } = worst;
     (level, format!("{what}{more}; next: {next}"))
+}
+
+/// An address or a range that is not normal at SNDS.
+fn listed(listing: &Listing) -> Wrong {
+    let (range, since) = (listing.range, listing.since.date_naive());
+    let (level, how) = match listing.state {
+        State::Blocked => (Level::Critical, "blocked"),
+        State::Junked => (Level::Warning, "junked"),
+        State::Bot => (Level::Warning, "taken for a bot"),
+        State::Unknown | State::Normal => (Level::Warning, "listed"),
+    };
+    let text = match &listing.text {
+        Some(text) => format!(" ({text})"),
+        None => String::new(),
+    };
+    Wrong {
+        level,
+        what: format!("{range} is {how} at SNDS{text} since {since}"),
+        next: format!("postwatch evidence {}", range.first),
+    }
+}
+
+/// Whether an alert is about what SNDS is said to say anyway.
+fn is_listed(standings: &Standings, alert: &Alert) -> bool {
+    alert.rule == "snds"
+        && standings
+            .standing()
+            .any(|listing| alert.about.contains(&listing.range.to_string()))
 }
 
 fn refused(block: &Block) -> Option<Wrong> {
