@@ -140,7 +140,7 @@ CREATE INDEX case_note_file ON case_note (file);
 -- One row a report of any kind. Never removed by pruning: it is what keeps everything single.
 CREATE TABLE report (
     id              INTEGER PRIMARY KEY,
-    kind            INTEGER NOT NULL,   -- 1 aggregate, 2 complaint, 3 failure, 4 tls, 5 bounce
+    kind            INTEGER NOT NULL,   -- 1 aggregate, 2 complaint, 3 failure, 4 tls, 5 bounce, 6 snds
     key             BLOB NOT NULL,      -- SHA-256 of what makes it this report
     time            INTEGER NOT NULL,   -- begin of the period, else the arrival date
     counted         INTEGER NOT NULL,   -- 0: lost against another report of the same key
@@ -410,6 +410,50 @@ CREATE TABLE bounce_recipient (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX bounce_code ON bounce_recipient (code) WHERE code IS NOT NULL;
 
+-- ---------------------------------------------------------------- SNDS
+
+-- A list of Microsoft SNDS as it was read. A status list is one row of `report` a day and content, and
+-- says how everything stood from its first reading of that day to its last; without rows it says that
+-- nothing was listed.
+CREATE TABLE snds (
+    report     INTEGER PRIMARY KEY REFERENCES report (id) ON DELETE CASCADE,
+    layout     INTEGER NOT NULL,    -- 0 data, 1 status
+    is_proven  INTEGER NOT NULL,    -- 0: a mail brought it that is not proven to be ours; in no summary
+    first_read INTEGER NOT NULL,
+    last_read  INTEGER NOT NULL
+) STRICT;
+CREATE INDEX snds_read ON snds (layout, first_read);
+
+CREATE TABLE snds_row (
+    report               INTEGER NOT NULL REFERENCES snds (report) ON DELETE CASCADE,
+    n                    INTEGER NOT NULL,
+    first_ip             BLOB NOT NULL,
+    last_ip              BLOB NOT NULL,
+    time                 INTEGER,       -- of data: begin or end of the period, else the day of reading
+    content              BLOB NOT NULL, -- SHA-256 of what it says
+    begin                INTEGER,
+    "end"                INTEGER,
+    rcpt_commands        INTEGER,
+    data_commands        INTEGER,
+    recipients           INTEGER,
+    filter               INTEGER,       -- 0 green, 1 yellow, 2 red, 3 other
+    complaint_rate       INTEGER,       -- in millionths
+    complaint_rate_below INTEGER NOT NULL,      -- 1: it is below that
+    trap_begin           INTEGER,
+    trap_end             INTEGER,
+    trap_hits            INTEGER,
+    helo                 TEXT,
+    mail_from            TEXT,
+    blocked              INTEGER,
+    details              TEXT,
+    comments             TEXT,
+    raw                  TEXT,          -- JSON: the row as it was sent
+    PRIMARY KEY (report, n)
+) STRICT, WITHOUT ROWID;
+-- Data of an address and a period is there once: what was read last.
+CREATE UNIQUE INDEX snds_row_period
+    ON snds_row (first_ip, time, last_ip, coalesce("end", 0)) WHERE time IS NOT NULL;
+
 -- ---------------------------------------------------------------- alerts
 
 -- What the rules look at: small sums of reports, each taken in once, up to the row of `report` that `told`
@@ -474,6 +518,29 @@ CREATE TABLE monitor (
     tried  INTEGER NOT NULL,            -- when last
     since  INTEGER,                     -- when it began to fail; NULL where all is well
     reason TEXT                         -- why
+) STRICT, WITHOUT ROWID;
+
+-- ----- the watch on SNDS
+
+-- The lists of SNDS that are asked for: `rest/data`, `rest/status`, `link/data`, `link/status`.
+CREATE TABLE snds_source (
+    name  TEXT PRIMARY KEY,
+    first INTEGER NOT NULL,             -- when it was first asked for
+    asked INTEGER NOT NULL,             -- when last
+    read  INTEGER,                      -- when it last answered as it should
+    had   INTEGER                       -- how many rows it had when it last had any
+) STRICT, WITHOUT ROWID;
+
+-- What is wrong with them now.
+CREATE TABLE snds_fault (
+    source   TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    since    INTEGER NOT NULL,
+    may_pass INTEGER NOT NULL,          -- whether a later try may find it gone
+    title    TEXT NOT NULL,
+    what     TEXT NOT NULL,
+    next     TEXT NOT NULL,             -- what to do about it
+    PRIMARY KEY (source, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- What a person is told of: from its beginning to its end. What comes back is another row.
@@ -1038,3 +1105,92 @@ SELECT
     strftime('%Y-%m-%dT%H:%M:%SZ', last, 'unixepoch') AS last,
     count
 FROM refusal_source;
+
+-- Addresses as in `record_source`.
+CREATE VIEW snds_address AS
+SELECT *,
+        CASE length(ip)
+            WHEN 4 THEN
+                (instr('123456789abcdef', substr(hex, 1, 1)) * 16 + instr('123456789abcdef', substr(hex, 2, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 3, 1)) * 16 + instr('123456789abcdef', substr(hex, 4, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 5, 1)) * 16 + instr('123456789abcdef', substr(hex, 6, 1))) || '.' ||
+                (instr('123456789abcdef', substr(hex, 7, 1)) * 16 + instr('123456789abcdef', substr(hex, 8, 1)))
+            WHEN 16 THEN CASE
+                WHEN instr(groups, ':0:0:0:0:0:0:0:0:') THEN '::'
+                WHEN instr(groups, ':0:0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:0:') + 15), ':')
+                WHEN instr(groups, ':0:0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:0:') + 13), ':')
+                WHEN instr(groups, ':0:0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:0:') + 11), ':')
+                WHEN instr(groups, ':0:0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:0:') + 9), ':')
+                WHEN instr(groups, ':0:0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:0:') + 7), ':')
+                WHEN instr(groups, ':0:0:') THEN
+                    substr(groups, 2, max(instr(groups, ':0:0:') - 2, 0)) || '::'
+                    || rtrim(substr(groups, instr(groups, ':0:0:') + 5), ':')
+                ELSE trim(groups, ':')
+            END
+        END AS text
+FROM (
+    SELECT *,
+            ':' || ltrim(substr(hex, 1, 3), '0') || substr(hex, 4, 1)
+            || ':' || ltrim(substr(hex, 5, 3), '0') || substr(hex, 8, 1)
+            || ':' || ltrim(substr(hex, 9, 3), '0') || substr(hex, 12, 1)
+            || ':' || ltrim(substr(hex, 13, 3), '0') || substr(hex, 16, 1)
+            || ':' || ltrim(substr(hex, 17, 3), '0') || substr(hex, 20, 1)
+            || ':' || ltrim(substr(hex, 21, 3), '0') || substr(hex, 24, 1)
+            || ':' || ltrim(substr(hex, 25, 3), '0') || substr(hex, 28, 1)
+            || ':' || ltrim(substr(hex, 29, 3), '0') || substr(hex, 32, 1) || ':' AS groups
+    FROM (SELECT *, lower(hex(ip)) AS hex FROM (
+        SELECT report, n, 0 AS is_last, first_ip AS ip FROM snds_row
+        UNION ALL SELECT report, n, 1, last_ip FROM snds_row))
+);
+
+-- Rows of SNDS. Those of lists that are not proven to be ours are in `v_snds_all` alone.
+CREATE VIEW v_snds_all AS
+SELECT
+    r.id AS report,
+    CASE s.layout WHEN 0 THEN 'data' WHEN 1 THEN 'status' END AS layout,
+    s.is_proven AS proven,
+    strftime('%Y-%m-%dT%H:%M:%SZ', s.first_read, 'unixepoch') AS first_read,
+    strftime('%Y-%m-%dT%H:%M:%SZ', s.last_read, 'unixepoch') AS last_read,
+    r.complete,
+    r.problems,
+    m.origin,
+    r.part,
+    x.n,
+    f.text AS first_ip,
+    l.text AS last_ip,
+    strftime('%Y-%m-%dT%H:%M:%SZ', x.begin, 'unixepoch') AS begin,
+    strftime('%Y-%m-%dT%H:%M:%SZ', x."end", 'unixepoch') AS "end",
+    x.rcpt_commands,
+    x.data_commands,
+    x.recipients,
+    CASE x.filter WHEN 0 THEN 'green' WHEN 1 THEN 'yellow' WHEN 2 THEN 'red' WHEN 3 THEN 'other' END AS filter,
+    x.complaint_rate / 1000000.0 AS complaint_rate,
+    x.complaint_rate_below,
+    strftime('%Y-%m-%dT%H:%M:%SZ', x.trap_begin, 'unixepoch') AS trap_begin,
+    strftime('%Y-%m-%dT%H:%M:%SZ', x.trap_end, 'unixepoch') AS trap_end,
+    x.trap_hits,
+    x.helo,
+    x.mail_from,
+    x.blocked,
+    x.details,
+    x.comments,
+    x.raw
+FROM report r
+JOIN snds s ON s.report = r.id
+JOIN message m ON m.id = r.message
+JOIN snds_row x ON x.report = r.id
+JOIN snds_address f ON f.report = x.report AND f.n = x.n AND f.is_last = 0
+JOIN snds_address l ON l.report = x.report AND l.n = x.n AND l.is_last = 1;
+
+CREATE VIEW v_snds AS
+SELECT * FROM v_snds_all WHERE proven = 1;

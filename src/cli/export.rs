@@ -121,6 +121,7 @@ fn kind(kind: ExportKind) -> query::Export {
         ExportKind::Tls => query::Export::Tls,
         ExportKind::Bounces => query::Export::Bounces,
         ExportKind::Refusals => query::Export::Refusals,
+        ExportKind::Snds => query::Export::Snds,
         ExportKind::Alerts => query::Export::Alerts,
     }
 }

@@ -118,6 +118,7 @@ fn kind(kind: ReportKind) -> Kind {
         ReportKind::Tls => Kind::Tls,
         ReportKind::Bounces => Kind::Bounces,
         ReportKind::Refusals => Kind::Refusals,
+        ReportKind::Snds => Kind::Snds,
     }
 }
 

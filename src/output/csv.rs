@@ -103,7 +103,7 @@ fn text(cell: &Cell) -> Cow<'_, str> {
         }
         Cell::Int(number) => number.to_string(),
         Cell::Bool(yes) => yes.to_string(),
-        Cell::Share(part, whole) => fraction(*part, *whole).to_string(),
+        Cell::Share(part, whole) | Cell::Below(part, whole) => fraction(*part, *whole).to_string(),
         Cell::Time(seconds) => time(*seconds),
         Cell::Ip(ip) => ip.to_string(),
         Cell::Net(net) => net.to_string(),

@@ -1,6 +1,8 @@
 //! The case for delisting, as text to paste into a form, a mail or a ticket. Nothing is wrapped: a reply
 //! stays on one line, as it was said.
 
+mod snds;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -37,6 +39,10 @@ pub fn write(dossier: &Dossier, style: Style, out: &mut dyn Write) -> io::Result
     }
     section("Refusals", &refusals(dossier, style), style, out)?;
     forms(dossier, style, out)?;
+    let at_snds = snds::lines(&dossier.snds, dossier.ip);
+    if !at_snds.is_empty() {
+        section("Microsoft SNDS", &at_snds, style, out)?;
+    }
     section(
         "Mail, as receivers counted it",
         &mail(&dossier.mail),

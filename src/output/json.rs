@@ -42,7 +42,9 @@ fn cell(cell: &Cell, out: &mut dyn Write) -> io::Result<()> {
         Cell::Word(word) => value(word, out),
         Cell::Int(number) => value(number, out),
         Cell::Bool(yes) => value(yes, out),
-        Cell::Share(part, whole) => write!(out, "{}", fraction(*part, *whole)),
+        Cell::Share(part, whole) | Cell::Below(part, whole) => {
+            write!(out, "{}", fraction(*part, *whole))
+        }
         Cell::Time(seconds) => value(&time(*seconds), out),
         Cell::Ip(ip) => value(ip, out),
         Cell::Net(net) => value(&net.to_string(), out),

@@ -147,6 +147,7 @@ impl Visitor for Lines {
             Content::Failure(failure) => self.fields(failure),
             Content::Tls(report) => self.fields(report),
             Content::Bounce(bounce) => self.fields(bounce),
+            Content::Snds(snds) => self.fields(snds),
             Content::Ignored { reason } | Content::Quarantined { reason } => {
                 self.fields(&Reason { reason });
             }

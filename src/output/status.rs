@@ -19,6 +19,9 @@ pub fn table(status: &Status, look: Look, out: &mut dyn Write) -> io::Result<()>
         let title = match section.name {
             "sources" => "Own addresses",
             "domains" => "Own domains",
+            "snds" => {
+                "At Outlook.com, by SNDS (counted_rate: JMRP complaints of the recipients there)"
+            }
             "silent" => "Feeds that went silent",
             "alerts" => "Open alerts",
             "cases" => "Open cases",

@@ -68,6 +68,7 @@ impl Counts {
                 Content::Failure(_) => self.stored.failure += 1,
                 Content::Tls(_) => self.stored.tls += 1,
                 Content::Bounce(_) => self.stored.bounce += 1,
+                Content::Snds(_) => self.stored.snds += 1,
                 Content::Ignored { .. } | Content::Quarantined { .. } => {}
             },
         }

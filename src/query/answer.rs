@@ -52,6 +52,8 @@ pub enum Cell {
     Bool(bool),
     /// So much of a whole that is not zero.
     Share(i64, i64),
+    /// Less than so much of a whole that is not zero.
+    Below(i64, i64),
     /// Seconds since 1970, UTC.
     Time(i64),
     /// An address.
@@ -79,7 +81,10 @@ impl Cell {
             (Self::Text(a), Self::Text(b)) | (Self::Date(a), Self::Date(b)) => a.cmp(b),
             (Self::Word(a), Self::Word(b)) => a.cmp(b),
             (Self::Int(a), Self::Int(b)) | (Self::Time(a), Self::Time(b)) => a.cmp(b),
-            (Self::Share(a, of_a), Self::Share(b, of_b)) => {
+            (
+                Self::Share(a, of_a) | Self::Below(a, of_a),
+                Self::Share(b, of_b) | Self::Below(b, of_b),
+            ) => {
                 let cross = |part: i64, whole: i64| i128::from(part) * i128::from(whole);
                 cross(*a, *of_b).cmp(&cross(*b, *of_a))
             }
@@ -101,6 +106,9 @@ pub struct Notes {
     pub conflicts: u64,
     /// Complaints of type `not-spam`.
     pub not_spam: u64,
+    /// Of complaints: those of JMRP, and the recipients that SNDS counted of the same addresses in the
+    /// same time; absent where SNDS counted none.
+    pub volume: Option<(i64, i64)>,
 }
 
 /// What there is of a kind, whatever the filter.

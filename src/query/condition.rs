@@ -187,7 +187,7 @@ pub(super) fn normal(domain: &str) -> String {
 }
 
 /// The first and the last address of a network.
-fn ends(net: Net) -> (Vec<u8>, Vec<u8>) {
+pub(super) fn ends(net: Net) -> (Vec<u8>, Vec<u8>) {
     let prefix = u32::from(net.prefix());
     match net.addr() {
         IpAddr::V4(first) => {

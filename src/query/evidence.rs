@@ -7,6 +7,7 @@ use rusqlite::Connection;
 
 use super::blocks::{self, Block, PAST, Refused, blocks};
 use super::cases::{Case, cases};
+use super::snds::{Change, Listing, Volume, standings, volumes};
 use super::{Answer, Dimension, Error, Filter, Kind, Net, Ours, Request, report};
 
 /// How many reporters of mail and of complaints are named.
@@ -31,8 +32,43 @@ pub struct Dossier {
     pub mail: Answer,
     /// What was complained about, by reporter.
     pub complaints: Answer,
+    /// What Microsoft SNDS says of it.
+    pub snds: History,
     /// Its open cases, and those of networks that it is in.
     pub cases: Vec<Case>,
+}
+
+/// What Microsoft SNDS says of an address, and said.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// When a status list was read last.
+    pub read: Option<DateTime<Utc>>,
+    /// How it stands, and how each range does that it is in.
+    pub listings: Vec<Listing>,
+    /// What changed of those.
+    pub changes: Vec<Change>,
+    /// What was counted of it.
+    pub volume: Option<Volume>,
+}
+
+fn history(
+    conn: &Connection,
+    ip: IpAddr,
+    since: NaiveDate,
+    now: DateTime<Utc>,
+) -> Result<History, Error> {
+    let standings = standings(conn, now)?;
+    let mut volumes = volumes(conn, Some(since), None, Some(Net::from(ip)))?;
+    Ok(History {
+        read: standings.read,
+        listings: standings.about(ip).cloned().collect(),
+        changes: standings
+            .changes
+            .into_iter()
+            .filter(|change| change.range.contains(ip))
+            .collect(),
+        volume: volumes.pop(),
+    })
 }
 
 /// Gathers it.
@@ -76,6 +112,7 @@ pub fn dossier(
         blocks,
         nameless: u64::try_from(nameless).unwrap_or(u64::MAX),
         refused: blocks::refused(conn, ours, ip, now)?,
+        snds: history(conn, ip, since, now)?,
         mail: about(Kind::Sources)?,
         complaints: about(Kind::Complaints)?,
         cases,

@@ -238,7 +238,9 @@ impl<'c> Scan<'c> {
             groups: Vec::new(),
             all: Group::default(),
         };
-        (spec(request.kind).facts)(&mut scan, request)?;
+        if let Some(spec) = spec(request.kind) {
+            (spec.facts)(&mut scan, request)?;
+        }
         Ok(scan)
     }
 
@@ -323,8 +325,10 @@ pub(super) fn slots<T: Copy + Default, const N: usize>(values: &[(usize, T)]) ->
     slots
 }
 
-pub(super) fn spec(kind: Kind) -> &'static Spec {
-    match kind {
+/// How a kind is grouped and counted; `None` for SNDS, of which nothing is summed up but what stands
+/// in one row.
+pub(super) fn spec(kind: Kind) -> Option<&'static Spec> {
+    Some(match kind {
         Kind::Complaints => &feedback::COMPLAINTS,
         Kind::FailureReports => &feedback::FAILURE_REPORTS,
         Kind::Failures => &records::FAILURES,
@@ -334,5 +338,6 @@ pub(super) fn spec(kind: Kind) -> &'static Spec {
         Kind::Tls => &tls::TLS,
         Kind::Bounces => &bounces::BOUNCES,
         Kind::Refusals => &refusals::REFUSALS,
-    }
+        Kind::Snds => return None,
+    })
 }

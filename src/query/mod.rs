@@ -7,7 +7,7 @@
 //! write; nothing here prints or knows a format.
 //!
 //! `condition` turns a [`Filter`] into the part of a statement that selects, `records`, `feedback`,
-//! `tls`, `bounces` and `refusals` read the facts of a kind, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
+//! `tls`, `bounces` and `refusals` read the facts of a kind, `snds` what Microsoft says of addresses, `group` adds them up (`tally` how often what; `rank` finds which are shown, where there are millions), `rows` makes the answer, `names` finds the texts for
 //! the numbers, `words` those for the enumerations, `read` takes single values out of rows.
 
 mod alerts;
@@ -29,6 +29,8 @@ mod read;
 mod records;
 mod refusals;
 mod rows;
+pub mod snds;
+mod snds_watch;
 mod status;
 mod summary;
 mod tally;
@@ -41,6 +43,7 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 
 pub use crate::message::net::Net;
+pub use crate::report::snds::{Colour, State};
 pub use alerts::{Alert, Due, Notice, Untold, all_alerts, due, level, open_alerts, untold};
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use blocks::{Block, Evidence, Ours, Refused, Standing, blocks};
@@ -49,6 +52,7 @@ pub use facts::{
     Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
 };
 pub use findings::{Finding, FindingKind, Findings, findings};
+pub use snds_watch::{SndsFault, SndsLatest, SndsNow, SndsSource, SndsWatch, snds_now, snds_watch};
 pub use status::{Level, Section, Status, status};
 pub use summary::{Summary, last_report_id, summary};
 
@@ -100,6 +104,8 @@ pub enum Kind {
     Bounces,
     /// Refusals, from logs and probes.
     Refusals,
+    /// What Microsoft SNDS says of addresses and ranges.
+    Snds,
 }
 
 impl Kind {
@@ -114,6 +120,7 @@ impl Kind {
         Self::Tls,
         Self::Bounces,
         Self::Refusals,
+        Self::Snds,
     ];
 
     /// The name, as typed.
@@ -128,12 +135,13 @@ impl Kind {
             Self::Tls => "tls",
             Self::Bounces => "bounces",
             Self::Refusals => "refusals",
+            Self::Snds => "snds",
         }
     }
 
     /// What it can be grouped by; the first is the default.
     pub fn dimensions(self) -> &'static [Dimension] {
-        group::spec(self).dimensions
+        group::spec(self).map_or(snds::DIMENSIONS, |spec| spec.dimensions)
     }
 
     /// The number of the kind of report that it reads, as in the schema.
@@ -146,6 +154,7 @@ impl Kind {
             Self::Bounces => 5,
             // No report.
             Self::Refusals => 0,
+            Self::Snds => 6,
         }
     }
 }

@@ -364,7 +364,7 @@ impl<'r> Ask<'r> {
         };
         let by = *by;
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let only_failing = spec(self.request.kind).only == Some(FAILED);
+        let only_failing = spec(self.request.kind).is_some_and(|spec| spec.only == Some(FAILED));
         let ranking = Ranking::by(scan.order, by.column(), only_failing, scan.at_once);
         let Some(mut ranking) = ranking else {
             return Ok(());

@@ -10,7 +10,7 @@ use super::condition::Where;
 use super::group::{Group, Key, Measure, Scan, Spec, What, network, spec};
 use super::names::{Names, Source};
 use super::tally::Tally;
-use super::{Dimension, Error, Kind, Request, Sort, refusals};
+use super::{Dimension, Error, Kind, Request, Sort, refusals, snds};
 
 /// What a column is made from.
 #[derive(Clone, Copy)]
@@ -126,6 +126,11 @@ fn key_column(dimension: Dimension) -> Column {
     }
 }
 
+/// The column of a name.
+pub(super) fn column_of<'c>(columns: &'c [Column], name: &str) -> Option<&'c Column> {
+    columns.iter().find(|column| column.name == name)
+}
+
 /// What is grouped by: each dimension once, all of them known to the kind.
 fn dimensions(request: &Request, spec: &Spec) -> Result<Vec<Dimension>, Error> {
     let mut by = Vec::new();
@@ -179,7 +184,7 @@ fn order(
 }
 
 /// Absent values come last, whatever the direction.
-fn compare(a: &Cell, b: &Cell, descending: bool) -> Ordering {
+pub(super) fn compare(a: &Cell, b: &Cell, descending: bool) -> Ordering {
     match (a, b) {
         (Cell::Null, Cell::Null) => Ordering::Equal,
         (Cell::Null, _) => Ordering::Greater,
@@ -195,7 +200,9 @@ pub(super) fn answer(
     request: &Request,
     at_once: usize,
 ) -> Result<Answer, Error> {
-    let spec = spec(request.kind);
+    let Some(spec) = spec(request.kind) else {
+        return snds::answer(conn, request);
+    };
     let by = dimensions(request, spec)?;
     let measures: Vec<&Measure> = spec
         .measures
@@ -316,7 +323,22 @@ fn notes(conn: &Connection, request: &Request, scan: &Scan<'_>) -> Result<Notes,
         foreign,
         conflicts: count("SELECT count(*) FROM report WHERE counted = 0", Vec::new())?,
         not_spam: scan.not_spam,
+        volume: volume(conn, request)?,
     })
+}
+
+/// What SNDS counted of the addresses that a question about complaints is about. It knows no domain, no
+/// type and no reporter.
+fn volume(conn: &Connection, request: &Request) -> Result<Option<(i64, i64)>, Error> {
+    let filter = &request.filter;
+    let other = filter.domain.is_some() || filter.reporter.is_some() || filter.kind.is_some();
+    if request.kind != Kind::Complaints || other || filter.after.is_some() {
+        return Ok(None);
+    }
+    let volumes = snds::volumes(conn, filter.since, filter.until, filter.net)?;
+    let sum = |of: fn(&snds::Volume) -> i64| volumes.iter().map(of).fold(0, i64::saturating_add);
+    let recipients = sum(|volume| volume.recipients);
+    Ok((recipients > 0).then(|| (sum(|volume| volume.complaints), recipients)))
 }
 
 fn stored(conn: &Connection, request: &Request) -> Result<Option<Stored>, Error> {

@@ -6,11 +6,15 @@
 mod own;
 mod verdict;
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::Connection;
 
 use super::answer::{Cell, Column, ColumnKind};
 use super::facts::{Look, Silent, silent};
+use super::snds::{self, Listing, Standings, Volume};
+use super::snds_watch::snds_watch;
 use super::{Alert, Block, Error, blocks, cases, open_alerts};
 use own::Own;
 pub use verdict::Level;
@@ -22,7 +26,7 @@ pub struct Status {
     pub level: Level,
     /// The same in a line, with the next step. It may hold a stranger's text.
     pub verdict: String,
-    /// The rest: `sources`, `domains`, `blocks`, `silent`, `alerts`, `cases`.
+    /// The rest: `sources`, `domains`, `blocks`, `snds`, `silent`, `alerts`, `cases`.
     pub sections: Vec<Section>,
 }
 
@@ -60,6 +64,19 @@ const BLOCKS: &[Column] = &[
     column("accepted", ColumnKind::Time, 6),
     column("known_from", ColumnKind::Text, 7),
     column("text", ColumnKind::Text, 8),
+];
+
+const SNDS: &[Column] = &[
+    column("own", ColumnKind::Ip, 0),
+    column("state", ColumnKind::Text, 0),
+    column("since", ColumnKind::Time, 2),
+    column("filter", ColumnKind::Text, 1),
+    column("snds_rate", ColumnKind::Share, 1),
+    column("recipients_30d", ColumnKind::Number, 4),
+    column("jmrp_complaints_30d", ColumnKind::Number, 5),
+    column("counted_rate", ColumnKind::Share, 3),
+    column("last_read", ColumnKind::Time, 6),
+    column("text", ColumnKind::Text, 7),
 ];
 
 const SILENT: &[Column] = &[
@@ -100,7 +117,15 @@ pub fn status(conn: &Connection, look: &Look<'_>) -> Result<Status, Error> {
     };
     let alerts = open_alerts(conn)?;
     let cases = cases::cases(conn, None, false)?;
-    let own = Own::load(conn, look, &blocks, &cases)?;
+    let watch = snds_watch(conn, look.snds, look.now)?;
+    let unread = look.snds.is_some() && watch.sources.is_empty();
+    let mut standings = snds::standings(conn, look.now)?;
+    standings
+        .listings
+        .retain(|listing| snds::is_ours(&look.ours, listing.range));
+    let month = (look.now - TimeDelta::days(30)).date_naive();
+    let volumes = snds::volumes(conn, Some(month), None, None)?;
+    let own = Own::load(conn, look, &blocks, &standings, &cases)?;
     let known: bool = conn.query_row(
         "SELECT EXISTS (SELECT 1 FROM report) OR EXISTS (SELECT 1 FROM refusal)
                 OR EXISTS (SELECT 1 FROM accepted)",
@@ -111,9 +136,12 @@ pub fn status(conn: &Connection, look: &Look<'_>) -> Result<Status, Error> {
         known,
         own: &own,
         blocks: &blocks,
+        standings: &standings,
         silent: &silent,
         alerts: &alerts,
         cases: &cases,
+        snds: &watch.faults,
+        snds_unread: unread,
         now: look.now,
     });
     let (sources, domains) = own.sections();
@@ -130,6 +158,7 @@ pub fn status(conn: &Connection, look: &Look<'_>) -> Result<Status, Error> {
             sources,
             domains,
             section("blocks", BLOCKS, blocks.iter().map(block).collect()),
+            section("snds", SNDS, at_snds(&standings, &volumes)),
             section("silent", SILENT, silent.iter().map(silence).collect()),
             section("alerts", ALERTS, alerts.iter().map(alert).collect()),
             section("cases", CASES, cases.iter().map(case).collect()),
@@ -161,6 +190,45 @@ fn block(block: &Block) -> Vec<Cell> {
         ),
         Cell::Text(block.text.clone()),
     ]
+}
+
+/// Each address and range that SNDS knows: how it stands, and what was counted of it.
+fn at_snds(standings: &Standings, volumes: &[Volume]) -> Vec<Vec<Cell>> {
+    let mut all: BTreeMap<snds::Range, (Option<&Listing>, Option<&Volume>)> = BTreeMap::new();
+    for listing in standings.standing() {
+        all.entry(listing.range).or_default().0 = Some(listing);
+    }
+    for volume in volumes {
+        all.entry(volume.range).or_default().1 = Some(volume);
+    }
+    let row = |(range, (listing, volume)): (snds::Range, (Option<&Listing>, Option<&Volume>))| {
+        let count = |of: fn(&Volume) -> i64| volume.map_or(Cell::Null, |v| Cell::Int(of(v)));
+        vec![
+            own::of_range(range),
+            match listing {
+                Some(listing) => Cell::Word(listing.state.as_str()),
+                None if standings.read.is_some() => Cell::Word("normal"),
+                None => Cell::Null,
+            },
+            listing.map_or(Cell::Null, |listing| time(listing.since)),
+            volume
+                .and_then(|volume| volume.filter)
+                .map_or(Cell::Null, |filter| Cell::Word(filter.as_str())),
+            match volume.and_then(|volume| volume.rate) {
+                None => Cell::Null,
+                Some((rate, true)) => Cell::Below(rate, 1_000_000),
+                Some((rate, false)) => Cell::Share(rate, 1_000_000),
+            },
+            count(|volume| volume.recipients),
+            count(|volume| volume.complaints),
+            volume.map_or(Cell::Null, |v| Cell::share(v.complaints, v.recipients)),
+            standings.read.map_or(Cell::Null, time),
+            listing
+                .and_then(|listing| listing.text.clone())
+                .map_or(Cell::Null, Cell::Text),
+        ]
+    };
+    all.into_iter().map(row).collect()
 }
 
 fn silence(silent: &Silent) -> Vec<Cell> {

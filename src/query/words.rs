@@ -27,6 +27,7 @@ words! {
     tls_policy_type: v::TlsPolicyType,
     tls_result_type: v::TlsResultType,
     action: v::Action,
+    colour: v::Colour,
 }
 
 pub(super) fn shape(number: i64) -> Option<&'static str> {
@@ -81,6 +82,15 @@ pub(super) fn number(words: Words, word: &str) -> Result<i64, String> {
     {
         Some(number) => Ok(i64::try_from(number).unwrap_or_default()),
         None => Err(all.join(", ")),
+    }
+}
+
+/// Which list of SNDS.
+pub(super) fn layout(number: i64) -> Option<&'static str> {
+    match number {
+        0 => Some("data"),
+        1 => Some("status"),
+        _ => None,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod complaint;
 pub mod failure;
 mod notes;
 pub mod refusal;
+pub mod snds;
 pub mod tls;
 pub mod vocabulary;
 mod walk;
@@ -23,6 +24,7 @@ pub use aggregate::{Metadata, Record};
 pub use bounce::Bounce;
 pub use complaint::Complaint;
 pub use failure::Failure;
+pub use snds::Snds;
 pub use tls::Tls;
 pub use walk::{carrier, collect, read, read_stream};
 
@@ -68,6 +70,8 @@ pub enum Content {
     Tls(Box<Tls>),
     /// A delivery status notification (RFC 3464).
     Bounce(Box<Bounce>),
+    /// A list of Microsoft SNDS.
+    Snds(Box<Snds>),
     /// Nothing in it claims to be a report.
     Ignored {
         /// Why.
@@ -89,6 +93,7 @@ impl Content {
             Self::Failure(_) => "failure",
             Self::Tls(_) => "tls",
             Self::Bounce(_) => "bounce",
+            Self::Snds(_) => "snds",
             Self::Ignored { .. } => "ignored",
             Self::Quarantined { .. } => "quarantined",
         }

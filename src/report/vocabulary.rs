@@ -309,6 +309,18 @@ vocabulary! {
     }
 }
 
+vocabulary! {
+    /// What the spam filter of Outlook.com said of the mail of a day (Microsoft SNDS).
+    Colour {
+        /// Less than 10 % of it was spam.
+        Green = "green",
+        /// 10 to 90 % of it was spam.
+        Yellow = "yellow",
+        /// More than 90 % of it was spam.
+        Red = "red",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,16 @@ const SOUND: &[(&str, &str)] = &[
         "refusals are not of the day, or as many, as noted",
     ),
     (
+        "SELECT count(*) FROM report r WHERE r.kind = 6
+            AND NOT EXISTS (SELECT 1 FROM snds s WHERE s.report = r.id)",
+        "lists of SNDS do not say what they are",
+    ),
+    (
+        "SELECT count(*) FROM snds_row x JOIN snds s ON s.report = x.report
+          WHERE (x.time IS NULL) <> (s.layout = 1) OR x.first_ip > x.last_ip",
+        "rows of SNDS are not of the kind of their list",
+    ),
+    (
         "SELECT count(*) FROM record_pack k
           WHERE NOT EXISTS (SELECT 1 FROM aggregate_report a WHERE a.report = k.id / 65536)",
         "packs of records belong to no report",
@@ -284,7 +294,8 @@ impl Store {
                     2 => "complaint",
                     3 => "failure",
                     4 => "tls",
-                    _ => "bounce",
+                    5 => "bounce",
+                    _ => "snds",
                 },
                 reporter: row.get(3)?,
                 time: DateTime::from_timestamp(row.get(4)?, 0).unwrap_or_default(),

@@ -13,7 +13,7 @@ use super::records::signed;
 use super::rows::{IpBytes, Kind};
 use super::verdict::Verdict;
 use super::write::{Head, Writer};
-use super::{Error, Store};
+use super::{Error, Store, snds};
 use crate::message::domain::{bare_address, of_address, organizational};
 use crate::message::{Carrier, Problem};
 use crate::report::aggregate::Generation;
@@ -30,7 +30,7 @@ pub(super) fn json<T: Serialize>(value: &T, empty: bool) -> Option<String> {
     }
 }
 
-fn big(number: Option<u64>) -> Option<i64> {
+pub(super) fn big(number: Option<u64>) -> Option<i64> {
     number.map(signed)
 }
 
@@ -160,6 +160,7 @@ pub(super) fn whole(
         }
         Content::Tls(report) => tls(writer, item, report),
         Content::Bounce(bounce) => recipients(writer, item, carrier, bounce),
+        Content::Snds(list) => snds::write(writer, item, carrier, list),
         Content::Aggregate(_) | Content::Ignored { .. } | Content::Quarantined { .. } => {
             Ok((Verdict::Duplicate, None))
         }

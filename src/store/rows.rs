@@ -19,6 +19,7 @@ pub(super) enum Kind {
     Failure = 3,
     Tls = 4,
     Bounce = 5,
+    Snds = 6,
 }
 
 /// The stored reports of a key, the first one first.

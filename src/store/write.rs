@@ -496,6 +496,11 @@ impl Writer<'_> {
         self.store
     }
 
+    /// Whether a stranger could have sent it.
+    pub(super) fn by_mail(&self) -> bool {
+        self.incoming.by_mail
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.incoming.now
     }

@@ -49,6 +49,7 @@ pub(in crate::output) fn shown(cell: &Cell) -> Cow<'_, str> {
         Cell::Int(number) => thousands(*number),
         Cell::Bool(yes) => return Cow::Borrowed(if *yes { "yes" } else { "no" }),
         Cell::Share(part, whole) => percent(*part, *whole),
+        Cell::Below(part, whole) => format!("< {}", percent(*part, *whole)),
         Cell::Time(seconds) => {
             let time = DateTime::from_timestamp(*seconds, 0).unwrap_or_default();
             time.date_naive().to_string()

@@ -10,6 +10,7 @@ use chrono::DateTime;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::message::text;
+use crate::query::snds::LEGEND;
 use crate::query::{Answer, Cell, Column, Filter, Kind, Summary};
 pub(super) use grid::shown;
 
@@ -43,6 +44,9 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
     if answer.truncated > 0 {
         notes.push(more(answer.truncated));
     }
+    if answer.kind == Kind::Snds && has_rows {
+        notes.push(format!("days: {LEGEND}"));
+    }
     if answer.notes.foreign > 0 {
         let (reports, are) = plural(answer.notes.foreign, "foreign report", "is", "are");
         notes.push(format!("{reports} {are} not shown (--foreign adds them)"));
@@ -50,6 +54,14 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
     if answer.notes.not_spam > 0 {
         let (reports, are) = plural(answer.notes.not_spam, "not-spam report", "is", "are");
         notes.push(format!("{reports} {are} in no count"));
+    }
+    if let Some((complaints, recipients)) = answer.notes.volume {
+        notes.push(format!(
+            "counted rate at Outlook.com: {} ({} by JMRP of {} recipients that SNDS counted)",
+            shown(&Cell::Share(complaints, recipients)),
+            shown(&Cell::Int(complaints)),
+            shown(&Cell::Int(recipients)),
+        ));
     }
     notes.extend(conflicts(answer.notes.conflicts));
     if !notes.is_empty() {
@@ -111,6 +123,7 @@ fn title(kind: Kind) -> &'static str {
         Kind::Tls => "TLS sessions",
         Kind::Bounces => "Bounces",
         Kind::Refusals => "Refusals",
+        Kind::Snds => "Microsoft SNDS",
     }
 }
 
@@ -182,6 +195,7 @@ fn nothing(answer: &Answer, out: &mut dyn Write) -> io::Result<()> {
         Kind::Tls => ("No TLS reports", "TLS report"),
         Kind::Bounces => ("No bounces", "bounce"),
         Kind::Refusals => ("No refusals", "refusal"),
+        Kind::Snds => ("Nothing of SNDS", "list of SNDS"),
     };
     let Some(there) = answer.stored else {
         let command = match answer.kind {

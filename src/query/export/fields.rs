@@ -24,6 +24,7 @@ pub(super) fn of(kind: Export) -> Vec<&'static Field> {
         Export::Tls => &[TLS, PROBLEMS, PROVENANCE],
         Export::Bounces => &[BOUNCE, PROBLEMS, PROVENANCE],
         Export::Refusals => &[REFUSAL],
+        Export::Snds => &[SNDS, PROBLEMS, PROVENANCE],
         Export::Alerts => &[ALERT],
     };
     parts.iter().copied().flatten().collect()
@@ -73,6 +74,12 @@ pub(super) fn tables(kind: Export) -> &'static str {
              CROSS JOIN bounce_recipient y ON y.report = r.id"
         }
         Export::Refusals => "refusal x",
+        Export::Snds => {
+            "report r \
+             CROSS JOIN snds s ON s.report = r.id \
+             CROSS JOIN message m ON m.id = r.message \
+             CROSS JOIN snds_row x ON x.report = r.id"
+        }
         Export::Alerts => "(SELECT *, began AS time FROM alert) r",
     }
 }
@@ -273,6 +280,32 @@ const PROVENANCE: &[Field] = &[
     field("foreign", "r.is_foreign", Read::Bool),
     field("origin", "m.origin", Read::Text),
     field("part", "r.part", Read::Text),
+];
+
+const SNDS: &[Field] = &[
+    field("layout", "s.layout", Read::Word(words::layout)),
+    field("proven", "s.is_proven", Read::Bool),
+    field("first_read", "s.first_read", Read::Time),
+    field("last_read", "s.last_read", Read::Time),
+    field("first_ip", "x.first_ip", Read::Ip),
+    field("last_ip", "x.last_ip", Read::Ip),
+    field("begin", "x.begin", Read::Time),
+    field("end", "x.\"end\"", Read::Time),
+    field("rcpt_commands", "x.rcpt_commands", Read::Int),
+    field("data_commands", "x.data_commands", Read::Int),
+    field("recipients", "x.recipients", Read::Int),
+    field("filter", "x.filter", Read::Word(words::colour)),
+    field("complaint_rate", "x.complaint_rate", Read::Millionths),
+    field("complaint_rate_below", "x.complaint_rate_below", Read::Bool),
+    field("trap_begin", "x.trap_begin", Read::Time),
+    field("trap_end", "x.trap_end", Read::Time),
+    field("trap_hits", "x.trap_hits", Read::Int),
+    field("helo", "x.helo", Read::Text),
+    field("mail_from", "x.mail_from", Read::Text),
+    field("blocked", "x.blocked", Read::Bool),
+    field("details", "x.details", Read::Text),
+    field("comments", "x.comments", Read::Text),
+    field("raw", "x.raw", Read::Json),
 ];
 
 const ALERT: &[Field] = &[

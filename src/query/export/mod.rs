@@ -13,7 +13,7 @@ use super::answer::{Cell, Column, ColumnKind};
 use super::condition::Where;
 use super::names::Reporters;
 use super::words::Words;
-use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, refusals, tls};
+use super::{Error, Filter, Sort, alerts, bounces, feedback, read, records, refusals, snds, tls};
 use lists::Lists;
 
 /// What [`export()`] hands out.
@@ -35,6 +35,8 @@ pub enum Export {
     Bounces,
     /// Refusals from logs and probes, a row a reply and day.
     Refusals,
+    /// Rows of SNDS, data and status, those of a stranger's mail among them.
+    Snds,
     /// Alerts.
     Alerts,
 }
@@ -50,6 +52,7 @@ impl Export {
         Self::Tls,
         Self::Bounces,
         Self::Refusals,
+        Self::Snds,
         Self::Alerts,
     ];
 
@@ -64,6 +67,7 @@ impl Export {
             Self::Tls => "tls",
             Self::Bounces => "bounces",
             Self::Refusals => "refusals",
+            Self::Snds => "snds",
             Self::Alerts => "alerts",
         }
     }
@@ -76,6 +80,7 @@ impl Export {
             Self::FailureReports => 3,
             Self::Tls => 4,
             Self::Bounces => 5,
+            Self::Snds => 6,
             // No reports.
             Self::Refusals | Self::Alerts => 0,
         }
@@ -131,6 +136,7 @@ impl Rows {
             Export::Tls => tls::select(select, filter),
             Export::Bounces => bounces::select(select, filter),
             Export::Refusals => refusals::select(filter),
+            Export::Snds => snds::select(select, filter),
             Export::Alerts => alerts::select(filter),
         }
     }
@@ -138,7 +144,7 @@ impl Rows {
     /// What comes before the order of time, which is that of the index.
     fn order(&self, fields: &[&Field]) -> Result<String, Error> {
         let order = match self.kind {
-            Export::Records | Export::Failures => "r.time, r.id, x.n",
+            Export::Records | Export::Failures | Export::Snds => "r.time, r.id, x.n",
             Export::Tls | Export::Bounces => "r.time, r.id, y.n",
             Export::Refusals => "x.day, x.id",
             Export::Aggregate | Export::Complaints | Export::FailureReports | Export::Alerts => {
@@ -191,6 +197,8 @@ enum Read {
     Extensions,
     Derived,
     Signatures,
+    /// Millionths.
+    Millionths,
     /// The number of a report, whose policy is column `n`.
     TlsFailures,
 }
@@ -199,7 +207,13 @@ impl Read {
     const fn is_sortable(self) -> bool {
         matches!(
             self,
-            Self::Text | Self::Int | Self::Bool | Self::Time | Self::Ip | Self::Word(_)
+            Self::Text
+                | Self::Int
+                | Self::Bool
+                | Self::Time
+                | Self::Ip
+                | Self::Word(_)
+                | Self::Millionths
         )
     }
 }
@@ -208,6 +222,7 @@ impl Field {
     fn column(&self) -> Column {
         let kind = match self.read {
             Read::Int => ColumnKind::Number,
+            Read::Millionths => ColumnKind::Share,
             Read::Time => ColumnKind::Time,
             Read::Ip => ColumnKind::Ip,
             _ => ColumnKind::Text,
@@ -245,6 +260,7 @@ impl Field {
         Ok(match self.read {
             Read::Bool => Cell::Bool(number != 0),
             Read::Time => Cell::Time(number),
+            Read::Millionths => Cell::Share(number, 1_000_000),
             Read::Word(words) => words(number).map_or(Cell::Null, Cell::Word),
             Read::Dkim => Cell::Json(lists.dkim(number)?),
             Read::Spf => Cell::Json(lists.spf(number)?),

@@ -10,9 +10,11 @@ use rusqlite::Connection;
 use super::super::answer::{Answer, Cell, Column, ColumnKind};
 use super::super::blocks::{Block, Standing};
 use super::super::facts::Look;
+use super::super::snds::{Listing, Range, Standings};
 use super::super::{Dimension, Error, Filter, Kind, Request, cases::Case, report};
 use super::{Section, column};
 use crate::message::net::Net;
+use crate::report::snds::State;
 
 /// So many addresses and domains are all shown; of more, those with something to say.
 const FEW: usize = 20;
@@ -76,6 +78,15 @@ pub(super) fn of_block(block: &Block) -> Cell {
     }
 }
 
+/// An address or a range, as a cell.
+pub(super) fn of_range(range: Range) -> Cell {
+    if range.is_one() {
+        Cell::Ip(range.first)
+    } else {
+        Cell::Text(range.to_string())
+    }
+}
+
 /// A network, or the one address that it is.
 pub(super) fn of_net(net: Net) -> Cell {
     match only(net) {
@@ -93,6 +104,7 @@ impl Own {
         conn: &Connection,
         look: &Look<'_>,
         blocks: &[Block],
+        standings: &Standings,
         cases: &[Case],
     ) -> Result<Self, Error> {
         let mut this = Self::default();
@@ -110,7 +122,41 @@ impl Own {
         }
         this.complaints(conn, look)?;
         this.records(conn, look)?;
+        for listing in standings.standing() {
+            this.listing(listing);
+        }
         Ok(this)
+    }
+
+    /// What SNDS says of an address, or of those in a range: all that are known, else the range.
+    fn listing(&mut self, listing: &Listing) {
+        let range = listing.range;
+        let (standing, what) = match listing.state {
+            State::Blocked => (Standing::Refused, State::Blocked.as_str()),
+            state => (Standing::Limited, state.as_str()),
+        };
+        let is_in = |name: &&Name| matches!(name, Name::Ip(ip) if range.contains(*ip));
+        let mut names: Vec<Name> = self.sources.keys().filter(is_in).cloned().collect();
+        if names.is_empty() {
+            names.push(if range.is_one() {
+                Name::Ip(range.first)
+            } else {
+                Name::Text(range.to_string())
+            });
+        }
+        for name in names {
+            let by = match &name {
+                Name::Ip(_) if !range.is_one() => format!("SNDS ({what} as {range})"),
+                _ => format!("SNDS ({what})"),
+            };
+            let fares = self.sources.entry(name).or_default();
+            fares.state = fares.state.max(Some(standing));
+            fares.by.push(by);
+            let since = fares
+                .since
+                .map_or(listing.since, |since| since.min(listing.since));
+            fares.since = Some(since);
+        }
     }
 
     fn block(&mut self, block: &Block) {

@@ -5,10 +5,14 @@ use chrono::{DateTime, Utc};
 use super::own::Own;
 use crate::query::cases::Case as Delisting;
 use crate::query::facts::Silent;
-use crate::query::{Alert, Block, Standing};
+use crate::query::snds::{Listing, Standings};
+use crate::query::{Alert, Block, SndsFault, Standing};
+use crate::report::snds::State;
 
 /// The rule of alerts that says what blocks say.
 const REFUSAL: &str = "refusal";
+/// The rule of alerts about SNDS.
+const SNDS: &str = "snds";
 
 /// How bad it is, in the words of monitoring plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,9 +44,14 @@ pub(super) struct Case<'a> {
     pub(super) known: bool,
     pub(super) own: &'a Own,
     pub(super) blocks: &'a [Block],
+    pub(super) standings: &'a Standings,
     pub(super) silent: &'a [Silent],
     pub(super) alerts: &'a [Alert],
     pub(super) cases: &'a [Delisting],
+    /// What is wrong with SNDS.
+    pub(super) snds: &'a [SndsFault],
+    /// Whether SNDS is configured and was never asked.
+    pub(super) snds_unread: bool,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -57,8 +66,10 @@ struct Wrong {
 pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
     let mut all: Vec<Wrong> = Vec::new();
     all.extend(case.blocks.iter().filter_map(refused));
+    all.extend(case.standings.standing().map(listed));
     let alerts = case.alerts.iter();
-    let loud = alerts.filter(|alert| alert.acknowledged.is_none() && alert.rule != REFUSAL);
+    let said = |alert: &&Alert| alert.rule == REFUSAL || is_listed(case.standings, alert);
+    let loud = alerts.filter(|alert| alert.acknowledged.is_none() && !said(alert));
     all.extend(loud.map(|alert| Wrong {
         level: if alert.critical {
             Level::Critical
@@ -88,6 +99,25 @@ pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
             next: "postwatch report reporters".to_owned(),
         }));
     }
+    // Whether it was told of or silenced: what SNDS does not say is not well.
+    let snds = |fault: &&SndsFault| {
+        let about = format!("{} {}", fault.source, fault.kind);
+        let mut alerts = case.alerts.iter();
+        let is_it = |alert: &Alert| alert.rule == SNDS && alert.about == about;
+        !alerts.any(|alert| is_it(alert) && alert.acknowledged.is_none())
+    };
+    all.extend(case.snds.iter().filter(snds).map(|fault| Wrong {
+        level: Level::Warning,
+        what: fault.title.clone(),
+        next: "postwatch snds status".to_owned(),
+    }));
+    if case.snds_unread {
+        all.push(Wrong {
+            level: Level::Warning,
+            what: "SNDS was not asked yet".to_owned(),
+            next: "postwatch poll".to_owned(),
+        });
+    }
     let Some(level) = all.iter().map(|wrong| wrong.level).max() else {
         return well(case);
     };
@@ -100,6 +130,34 @@ pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
     };
     let Wrong { what, next, .. } = worst;
     (level, format!("{what}{more}; next: {next}"))
+}
+
+/// An address or a range that is not normal at SNDS.
+fn listed(listing: &Listing) -> Wrong {
+    let (range, since) = (listing.range, listing.since.date_naive());
+    let (level, how) = match listing.state {
+        State::Blocked => (Level::Critical, "blocked"),
+        State::Junked => (Level::Warning, "junked"),
+        State::Bot => (Level::Warning, "taken for a bot"),
+        State::Unknown | State::Normal => (Level::Warning, "listed"),
+    };
+    let text = match &listing.text {
+        Some(text) => format!(" ({text})"),
+        None => String::new(),
+    };
+    Wrong {
+        level,
+        what: format!("{range} is {how} at SNDS{text} since {since}"),
+        next: format!("postwatch evidence {}", range.first),
+    }
+}
+
+/// Whether an alert is about what SNDS is said to say anyway.
+fn is_listed(standings: &Standings, alert: &Alert) -> bool {
+    alert.rule == "snds"
+        && standings
+            .standing()
+            .any(|listing| alert.about.contains(&listing.range.to_string()))
 }
 
 fn refused(block: &Block) -> Option<Wrong> {

@@ -1,6 +1,8 @@
-//! Leaves that may hold documents: aggregate reports, TLS reports, and notices in plain text.
+//! Leaves that may hold documents: aggregate reports, TLS reports, lists of SNDS, and notices in plain
+//! text.
 
 use std::cell::RefCell;
+use std::io::Read as _;
 
 use super::tree::{At, Walker, message_id};
 use super::{claim, digest, item, quarantined};
@@ -10,11 +12,13 @@ use crate::message::{Carrier, Kind, Leaf, Limits, Part, Problems, auth};
 use crate::report::notes::Notes;
 use crate::report::{
     Aggregate, Content, Digest, Flow, Item, Metadata, Record, Start, Visitor, aggregate, failure,
-    tls,
+    snds, tls,
 };
 
 /// Shortest text that counts as base64, in bytes: no report fits into less.
 const MIN_BASE64: usize = 64;
+/// How much of a document tells whether it is a table of SNDS, in bytes.
+const HEAD: u64 = 4 << 10;
 
 /// The bytes that a text stands for where it is base64 and nothing else.
 pub(super) fn base64_only(text: &[u8]) -> Option<Vec<u8>> {
@@ -156,7 +160,7 @@ impl Pending<'_> {
         match document.kind {
             Kind::Xml => self.xml(document, opened),
             Kind::Json => self.json(document, opened),
-            _ => opened.why = Some("it is neither XML nor JSON".to_owned()),
+            _ => self.table(document, opened),
         }
     }
 
@@ -208,6 +212,7 @@ impl Pending<'_> {
         match outcome {
             tls::Outcome::Foreign => {
                 opened.why = Some("it is no TLS report".to_owned());
+                self.snds(document, opened);
             }
             tls::Outcome::Unreadable(reason) => self.unreadable(part, reason, notes.problems),
             tls::Outcome::Read(report) => {
@@ -219,6 +224,33 @@ impl Pending<'_> {
                 self.item = Some((item, notes.problems));
             }
         }
+    }
+
+    /// What is neither XML nor an object of JSON; in full only where it begins like a list of SNDS.
+    fn table(&mut self, document: &Document<'_>, opened: &mut Opened) {
+        opened.why = Some("it is neither XML nor JSON".to_owned());
+        let mut head = Vec::new();
+        let read = document
+            .open()
+            .and_then(|reader| reader.take(HEAD).read_to_end(&mut head));
+        if read.is_ok() && snds::looks_like(&head) {
+            self.snds(document, opened);
+        }
+    }
+
+    fn snds(&mut self, document: &Document<'_>, opened: &mut Opened) {
+        let mut notes = Notes::default();
+        let Some(list) = snds::of_document(document, self.limits.records, &mut notes) else {
+            return;
+        };
+        opened.found = true;
+        let content = Content::Snds(Box::new(list));
+        let item = Item {
+            digest: self.digest(&mut notes.problems),
+            complete: !notes.incomplete,
+            ..item(self.carrier, self.part(document), content)
+        };
+        self.item = Some((item, notes.problems));
     }
 
     fn unreadable(&mut self, part: Option<String>, reason: String, problems: Problems) {

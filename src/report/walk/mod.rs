@@ -13,7 +13,7 @@ use std::io::{self, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use self::tree::Walker;
-use super::{Content, Digest, Flow, Item, Read, Record, Start, Visitor};
+use super::{Content, Digest, Flow, Item, Read, Record, Start, Visitor, snds};
 use crate::message::auth;
 use crate::message::parts::{Form, form};
 use crate::message::scan::scanned;
@@ -33,6 +33,9 @@ pub fn read(bytes: &[u8], name: Option<&str>, options: &Options, visitor: &mut d
         match form(bytes.get(..HEAD).unwrap_or(bytes)) {
             Form::Mail => mail(bytes, options, visitor),
             Form::Bare => bare(Message::bare(bytes), name, options, visitor),
+            Form::Neither if snds::looks_like(bytes.get(..HEAD).unwrap_or(bytes)) => {
+                bare(Message::bare(bytes), name, options, visitor);
+            }
             Form::Neither => neither(bytes.is_empty(), name, visitor),
         }
     });
@@ -76,6 +79,9 @@ fn stream(
             }
         }
         Form::Bare => bare(Message::bare_stream(file), name, options, visitor),
+        Form::Neither if snds::looks_like(&head) => {
+            bare(Message::bare_stream(file), name, options, visitor);
+        }
         Form::Neither => neither(head.is_empty(), name, visitor),
     }
     Ok(())
