@@ -194,12 +194,13 @@ CREATE TABLE aggregate_report (
 
 CREATE INDEX aggregate_report_id ON aggregate_report (report_id);
 
--- Results and reasons repeat from record to record: a record points at the set it has. From here down to
+-- Results and reasons repeat from record to record: a record points at the set it has. The same set may be
+-- there more than once: no index looks for all of them. From here down to
 -- `record_pack`, what points at reports, texts and sets is no foreign key: looking each of them up for
 -- every row costs as much as inserting it. `db check` looks all of them up at once.
 CREATE TABLE result_set (
     id     INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE dkim_result (
@@ -224,7 +225,7 @@ CREATE TABLE spf_result (
 
 CREATE TABLE reason_set (
     id     INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE reason (
@@ -517,6 +518,29 @@ CREATE TABLE monitor (
     tried  INTEGER NOT NULL,            -- when last
     since  INTEGER,                     -- when it began to fail; NULL where all is well
     reason TEXT                         -- why
+) STRICT, WITHOUT ROWID;
+
+-- ----- the watch on SNDS
+
+-- The lists of SNDS that are asked for: `rest/data`, `rest/status`, `link/data`, `link/status`.
+CREATE TABLE snds_source (
+    name  TEXT PRIMARY KEY,
+    first INTEGER NOT NULL,             -- when it was first asked for
+    asked INTEGER NOT NULL,             -- when last
+    read  INTEGER,                      -- when it last answered as it should
+    had   INTEGER                       -- how many rows it had when it last had any
+) STRICT, WITHOUT ROWID;
+
+-- What is wrong with them now.
+CREATE TABLE snds_fault (
+    source   TEXT NOT NULL,
+    kind     TEXT NOT NULL,
+    since    INTEGER NOT NULL,
+    may_pass INTEGER NOT NULL,          -- whether a later try may find it gone
+    title    TEXT NOT NULL,
+    what     TEXT NOT NULL,
+    next     TEXT NOT NULL,             -- what to do about it
+    PRIMARY KEY (source, kind)
 ) STRICT, WITHOUT ROWID;
 
 -- What a person is told of: from its beginning to its end. What comes back is another row.

@@ -319,6 +319,7 @@ fn shown(name: &str, conn: &Connection) -> Level {
         ours: own.ours(),
         complaints: None,
         silence: TimeDelta::days(7),
+        snds: None,
         now: now(),
     };
     let status = query::status(conn, &look).unwrap();

@@ -10,6 +10,7 @@ mod mail;
 mod notice;
 mod refused;
 mod rules;
+mod snds;
 #[cfg(test)]
 mod tests;
 mod upkeep;
@@ -47,6 +48,8 @@ pub enum Rule {
     Conflict,
     /// A mailbox, a log or a probe fails.
     Monitor,
+    /// What SNDS says of our addresses, and what is wrong with SNDS.
+    Snds,
     /// Mail waits, because a limit is reached.
     Limit,
     /// A delisting case is to be looked at again.
@@ -63,6 +66,7 @@ impl Rule {
         Self::Silence,
         Self::Conflict,
         Self::Monitor,
+        Self::Snds,
         Self::Limit,
         Self::Case,
     ];
@@ -77,6 +81,7 @@ impl Rule {
             Self::Silence => "silence",
             Self::Conflict => "conflict",
             Self::Monitor => "monitor",
+            Self::Snds => "snds",
             Self::Limit => "limit",
             Self::Case => "case",
         }
@@ -103,6 +108,8 @@ pub struct Settings {
     pub conflicts: bool,
     /// For how long a monitor may fail.
     pub monitors: Option<TimeDelta>,
+    /// SNDS.
+    pub snds: bool,
     /// Limits that are reached.
     pub limits: bool,
     /// Cases that are due.
@@ -122,6 +129,7 @@ impl Default for Settings {
             silence: Some(TimeDelta::days(7)),
             conflicts: true,
             monitors: Some(TimeDelta::hours(1)),
+            snds: true,
             limits: true,
             cases: true,
             remind: Some(TimeDelta::days(1)),
@@ -142,6 +150,7 @@ impl Settings {
             Rule::Silence => self.silence.is_some(),
             Rule::Conflict => self.conflicts,
             Rule::Monitor => self.monitors.is_some(),
+            Rule::Snds => self.snds,
             Rule::Limit => self.limits,
             Rule::Case => self.cases,
         }
@@ -223,10 +232,15 @@ pub fn changes(conditions: Vec<Condition>, open: &[Alert], settings: &Settings) 
     }
     for alert in open.iter().filter(|alert| !seen.contains(&alert.id)) {
         let rule = Rule::ALL.iter().find(|rule| rule.as_str() == alert.rule);
-        let tell = rule.is_some_and(|rule| settings.has(*rule));
+        let tell = rule.is_some_and(|rule| settings.has(*rule)) && !is_told_once(alert);
         changes.push(Change::End { id: alert.id, tell });
     }
     changes
+}
+
+/// Whether an alert is told once: it has no reminders, and its end is no news.
+pub fn is_told_once(alert: &Alert) -> bool {
+    snds::is_told_once(&alert.rule, &alert.about)
 }
 
 /// Whether who was told of an alert need not be told of a finding: they are about the same.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::{Condition, Rule, Settings, refused, upkeep};
+use super::{Condition, Rule, Settings, refused, snds, upkeep};
 use crate::message::text::inert;
 use crate::query::{Complaints, Contradiction, Facts, Failing, Net, NewSource, Silent};
 
@@ -45,6 +45,7 @@ pub fn conditions(
             Rule::Silence => silence(&facts.silent, facts.all_silent),
             Rule::Conflict => conflicts(&facts.conflicts),
             Rule::Monitor => upkeep::monitors(&facts.monitors, settings, now),
+            Rule::Snds => snds::conditions(&facts.snds.faults, &facts.snds_now, settings, now),
             Rule::Limit => upkeep::limits(&facts.limits, caps),
             Rule::Case => upkeep::cases(&facts.cases),
         });

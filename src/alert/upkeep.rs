@@ -43,7 +43,8 @@ pub(super) fn monitors(all: &[Monitor], settings: &Settings, now: DateTime<Utc>)
         }
     };
     all.iter()
-        .filter(|monitor| now - monitor.since >= patience)
+        // What is wrong with SNDS has a rule of its own.
+        .filter(|monitor| monitor.name != "snds" && now - monitor.since >= patience)
         .map(told)
         .collect()
 }

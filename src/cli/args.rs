@@ -101,7 +101,8 @@ Examples:
     Parse(Parse),
     /// Read the mailboxes of the configuration, once
     ///
-    /// One pass over every [[imap]] account, for cron or a timer. Silent when nothing is new; what a
+    /// One pass over every [[imap]] account and [[log]], and over SNDS and the receivers of [[probe]] where
+    /// it is time by [schedule]; for cron or a timer. Silent when nothing is new; what a
     /// person should look at is printed in the pass in which it first appears, and makes exit 1. While
     /// another process reads the mailboxes into this database, it does nothing and exits with 0.
     #[command(after_help = "\
@@ -188,6 +189,14 @@ Example:
   postwatch imap login reports"
     )]
     Imap(Imap),
+    /// Microsoft SNDS: sign in, and how that stands
+    #[command(
+        subcommand,
+        after_help = "\
+Example:
+  postwatch snds login"
+    )]
+    Snds(Snds),
     /// Summarize what the database holds
     #[command(after_help = "\
 Examples:
@@ -352,6 +361,9 @@ pub(crate) struct Poll {
     /// Say what would be done, and do nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+    /// Ask SNDS and the receivers of [[probe]] now, where they are configured, whenever they were last asked
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) now: bool,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t = PollFormat::Table, conflicts_with = "dry_run")]
     pub(crate) format: PollFormat,
@@ -482,6 +494,31 @@ Examples:
   postwatch imap login reports
   postwatch imap login reports --browser")]
     Login(Login),
+}
+
+/// `snds`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub(crate) enum Snds {
+    /// Sign in to SNDS, once
+    ///
+    /// Prints the address of a page to open in a browser on any machine. A browser on this machine ends
+    /// the sign-in by itself; from another one, paste the address of the page at which it ends. The
+    /// tokens are kept in `token_file` of [snds].
+    #[command(after_help = "Example:\n  postwatch snds login")]
+    Login,
+    /// Who is signed in, until when, when data was last had, and what is wrong
+    ///
+    /// Exits with 1 where something is wrong.
+    #[command(
+        after_help = "Examples:\n  postwatch snds status\n  postwatch snds status --format json"
+    )]
+    Status {
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Table)]
+        format: Format,
+        #[command(flatten)]
+        csv: Csv,
+    },
 }
 
 /// `imap login`.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::telling::Alerts;
 use super::{ExitCode, Global, configuration, failure, mailboxes, scan_log};
+use crate::clock;
 use crate::config::{Config, Environment, Hand, Imap, Via};
 use crate::output::{count, inert, short};
 use crate::pipeline::imap::After;
 use crate::pipeline::net::{Security, Stop};
-use crate::pipeline::{self, Contents, Error, Survey, Trouble};
+use crate::pipeline::{self, Contents, Error, Survey, Trouble, ask_snds};
 
 /// Most folders of a server that are listed.
 const FOLDERS: usize = 40;
@@ -59,8 +60,9 @@ pub(super) fn run(global: &Global, out: &mut dyn Write) -> anyhow::Result<ExitCo
         errors.push(trouble.error);
     }
     let logs = logs(&config, colours, out)?;
+    let snds = snds(&config, &environment, colours, out)?;
     let told = notified(&config, &environment, colours, out)?;
-    Ok(mailboxes::code(&errors).or(logs).unwrap_or(told))
+    Ok(mailboxes::code(&errors).or(logs).or(snds).unwrap_or(told))
 }
 
 /// Tries whether the logs can be read; the code where one cannot.
@@ -85,6 +87,36 @@ fn logs(config: &Config, colours: bool, out: &mut dyn Write) -> anyhow::Result<O
         }
     }
     Ok(code)
+}
+
+/// Asks SNDS, and stores nothing of it; the code where something is wrong.
+fn snds(
+    config: &Config,
+    environment: &Environment,
+    colours: bool,
+    out: &mut dyn Write,
+) -> std::io::Result<Option<ExitCode>> {
+    if !config.snds.is_configured() {
+        return Ok(None);
+    }
+    writeln!(out, "\nsnds")?;
+    out.flush()?;
+    let asked = ask_snds(&config.snds, environment, &Stop::default(), clock::now());
+    for reading in &asked.readings {
+        let rows = count(reading.rows);
+        writeln!(out, "  {:<12} {rows} rows", reading.source.as_str())?;
+    }
+    out.flush()?;
+    for fault in &asked.faults {
+        let text = format!("snds: {}: {}", fault.title(), fault.what);
+        failure::error(&text, Some(fault.next()), &mut std::io::stderr(), colours);
+    }
+    let of_person = asked.faults.iter().any(|fault| !fault.kind.may_pass());
+    Ok(match (asked.faults.is_empty(), of_person) {
+        (true, _) => None,
+        (_, true) => Some(ExitCode::Configuration),
+        _ => Some(ExitCode::Network),
+    })
 }
 
 /// Tries who is told of alerts. Nothing is sent.

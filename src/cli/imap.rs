@@ -3,11 +3,11 @@
 use std::io::{self, Write};
 
 use super::args::Login;
-use super::{ExitCode, Global, configuration, failure};
-use crate::config::{self, Config, Environment, Imap};
+use super::{ExitCode, Global, configuration, failure, sign_in};
+use crate::config::{self, Config, Environment};
 use crate::output::inert;
-use crate::pipeline::net::oauth::{ErrorKind, Flow, Grant, Prompt};
-use crate::pipeline::{self, net};
+use crate::pipeline;
+use crate::pipeline::net::oauth::{Flow, Grant};
 
 pub(super) fn login(
     args: &Login,
@@ -19,13 +19,14 @@ pub(super) fn login(
     let colours = failure::colours(global.no_color);
     let name = &args.name;
     let Some(imap) = config.imap.iter().find(|imap| imap.account.name == *name) else {
-        if config.imap.is_empty() {
-            return Err(config::Error::NoMailbox { path: config.file }.into());
-        }
-        let what = format!(
-            "no [[imap]] has the name {name}; there are {}",
-            names(&config)
-        );
+        let what = if config.imap.is_empty() {
+            format!("no [[imap]] has the name {name}: there is no such section")
+        } else {
+            format!(
+                "no [[imap]] has the name {name}; there are {}",
+                names(&config)
+            )
+        };
         failure::error(&what, None, &mut io::stderr(), colours);
         return Ok(ExitCode::Configuration);
     };
@@ -49,15 +50,12 @@ pub(super) fn login(
         (_, true) => Some(Flow::Browser),
         _ => None,
     };
-    let mut told = Ok(());
-    let signed_in = pipeline::sign_in(imap, oauth, flow, &environment, &mut |prompt| {
-        told = tell(imap, prompt, out);
-    });
-    told?;
+    let user = inert(&imap.account.username).into_owned();
+    let signed_in = sign_in::with_user(&user, out, |prompt, pasted| {
+        pipeline::sign_in(imap, oauth, flow, &environment, prompt, pasted)
+    })?;
     if let Err(error) = signed_in {
-        let what = format!("{name}: {error}");
-        failure::error(&what, hint(error.kind), &mut io::stderr(), colours);
-        return Ok(code(error.kind));
+        return Ok(sign_in::failed(name, &error, colours));
     }
     if !global.quiet {
         writeln!(out, "Signed in. Next: postwatch config check")?;
@@ -69,43 +67,4 @@ pub(super) fn login(
 fn names(config: &Config) -> String {
     let names = config.imap.iter().map(|imap| imap.account.name.as_str());
     names.collect::<Vec<_>>().join(", ")
-}
-
-/// Says what the user is to do, at once: the program waits for it.
-fn tell(imap: &Imap, prompt: Prompt<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let user = inert(&imap.account.username).into_owned();
-    match prompt {
-        Prompt::Code { url, code } => writeln!(
-            out,
-            "Open this page in a browser on any machine, enter the code, and sign in as {user}:\n\n  \
-             {}\n  {}\n\nWaiting for that ...",
-            inert(url),
-            inert(code)
-        )?,
-        Prompt::Browser { url, port } => writeln!(
-            out,
-            "Open this page in a browser on this machine, and sign in as {user}:\n\n  {}\n\n\
-             With a browser on another machine, forward a port from there first:\n\n  \
-             ssh -L {port}:127.0.0.1:{port} HOST\n\nWaiting for that ...",
-            inert(url)
-        )?,
-    }
-    out.flush()
-}
-
-fn code(kind: ErrorKind) -> ExitCode {
-    match kind {
-        ErrorKind::Configuration | ErrorKind::Network(net::ErrorKind::CaFile) => {
-            ExitCode::Configuration
-        }
-        ErrorKind::Denied | ErrorKind::Busy | ErrorKind::Network(_) => ExitCode::Network,
-    }
-}
-
-fn hint(kind: ErrorKind) -> Option<&'static str> {
-    match kind {
-        ErrorKind::Denied => Some("the same command begins a new sign-in"),
-        ErrorKind::Busy => Some("try again in a while"),
-        ErrorKind::Configuration | ErrorKind::Network(_) => None,
-    }
 }

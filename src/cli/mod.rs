@@ -28,6 +28,8 @@ mod quarantine;
 mod report;
 mod run;
 mod scan_log;
+mod sign_in;
+mod snds;
 mod status;
 mod summary;
 mod telling;
@@ -113,6 +115,7 @@ fn dispatch(cli: &Cli, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
         Command::Alerts(args) => return alerts::run(args, global, out),
         Command::Check(args) => return Ok(check::run(args, global, out)),
         Command::Imap(args::Imap::Login(args)) => return imap::login(args, global, out),
+        Command::Snds(args) => return snds::run(args, global, out),
         Command::Report(args) => return report::run(args, global, out),
         Command::Export(args) => return export::run(args, global, out),
         Command::Evidence(args) => return evidence::run(args, global, out),

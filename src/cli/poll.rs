@@ -67,7 +67,7 @@ pub(super) fn run(args: &Poll, global: &Global, out: &mut dyn Write) -> anyhow::
         scan_log::trouble(trouble, colours);
     }
     telling::tried(&mut store, &mailboxes, &screen.failed())?;
-    alerts.probe_when_due(&mut store)?;
+    alerts.ask_when_due(&mut store, args.now)?;
     let told = alerts.pass(&mut store, colours)?;
     let findings = mailboxes::findings(&config.database)?;
     if screen.shows && polled.counts.messages > 0 {
@@ -185,6 +185,9 @@ fn dry_run(
     }
     for path in &config.logs {
         writeln!(out, "{}: to be read from where it was left", path.display())?;
+    }
+    if config.snds.is_configured() {
+        writeln!(out, "snds: to be asked where it is time by schedule.snds")?;
     }
     Ok(mailboxes::code(&errors).unwrap_or(ExitCode::Ok))
 }

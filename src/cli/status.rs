@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use anyhow::Context as _;
 
 use super::args::{Format, Status};
-use super::{ExitCode, Global, configuration, failure, report};
+use super::{ExitCode, Global, configuration, failure, report, snds};
 use crate::clock;
 use crate::config::Environment;
 use crate::output::status::{csv, json, table, verdict};
@@ -42,6 +42,7 @@ fn tell(args: &Status, global: &Global, out: &mut dyn Write) -> anyhow::Result<E
             },
             complaints: config.alerts.complaints_per_day,
             silence: config.alerts.silence.unwrap_or_default(),
+            snds: snds::stale(&config),
             now: clock::now(),
         },
     )?;

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use super::failure;
+use super::{failure, snds};
 use crate::clock;
 use crate::config::{Config, Environment, Imap};
 use crate::output::inert;
@@ -111,18 +111,21 @@ impl<'a> Alerts<'a> {
         &self.sender
     }
 
-    /// Asks the receivers where `schedule.smtp` says that it is time.
-    pub(super) fn probe_when_due(&self, store: &mut Store) -> Result<(), store::Error> {
-        let Some(every) = self.config.schedule.smtp else {
+    /// Asks SNDS, and the receivers, where `[schedule]` says that it is time; `now` asks what has an
+    /// interval whenever that was last done.
+    pub(super) fn ask_when_due(&self, store: &mut Store, now: bool) -> Result<(), store::Error> {
+        let Sender {
+            environment, stop, ..
+        } = &self.sender;
+        snds::when_due(self.config, environment, store, stop, now)?;
+        let every = self.config.schedule.smtp;
+        if every.is_none() {
             return store.only_monitors(PROBE, &[]);
-        };
-        let last = store.last_try(PROBE)?;
-        let due =
-            last.is_none_or(|last| (clock::now() - last).to_std().is_ok_and(|ago| ago >= every));
-        if !due {
-            return Ok(());
         }
-        self.probe(store).map(|_| ())
+        if now || snds::is_due(store.last_try(PROBE)?, every) {
+            self.probe(store)?;
+        }
+        Ok(())
     }
 
     /// Asks the receivers, and stores what they say.
@@ -155,6 +158,7 @@ impl<'a> Alerts<'a> {
                 unproven: config.limits.unproven_bytes_per_day,
             },
             targets: &self.targets,
+            snds: snds::stale(config),
         };
         watch.look(store, clock::now())
     }

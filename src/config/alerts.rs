@@ -46,6 +46,7 @@ pub(super) fn read(section: &Section<'_>) -> Result<Settings, Error> {
         silence: silence.map_or(default.silence, |time| time.and_then(delta)),
         conflicts: on("conflicts", default.conflicts)?,
         monitors: time("monitors", lasting, default.monitors)?,
+        snds: on("snds", default.snds)?,
         limits: on("limits", default.limits)?,
         cases: on("cases", default.cases)?,
         remind: time("remind", lasting, default.remind)?,

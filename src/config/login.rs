@@ -8,7 +8,7 @@ use super::document::Section;
 use super::imap::{is_loopback, line};
 use super::keys::FORMS;
 use super::{Error, SecretSource, Warning, secret};
-use crate::net::oauth::{Grant, Provider};
+use crate::net::oauth::{Grant, LOOPBACK, Provider};
 
 /// What proves who logs in.
 pub enum Login {
@@ -146,7 +146,7 @@ fn tenant<'a>(section: &Section<'a>, grant: Grant) -> Result<&'a str, Error> {
 }
 
 const URLS: [&str; 3] = ["token_url", "device_url", "authorize_url"];
-const URL: &str = "an https address, or an http address of this host";
+pub(super) const URL: &str = "an https address, or an http address of this host";
 
 /// A provider that has no preset.
 fn endpoints(section: &Section<'_>) -> Result<Provider, Error> {
@@ -162,6 +162,7 @@ fn endpoints(section: &Section<'_>) -> Result<Provider, Error> {
         authorize_url: optional(authorize)?,
         scope: String::new(),
         client_scope: String::new(),
+        loopback: LOOPBACK,
     })
 }
 
@@ -178,22 +179,39 @@ fn alone(section: &Section<'_>, preset: Option<Preset>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Where the tokens are kept. A name alone is a file beside the database: it is written to, which
-/// neither the configuration nor the credentials of a service need to allow.
+/// A file that keeps tokens. A name alone is one beside the database: it is written to, which neither
+/// the configuration nor the credentials of a service need to allow.
+pub(super) fn token_file(
+    section: &Section<'_>,
+    key: &str,
+    database: &Path,
+) -> Result<Option<PathBuf>, Error> {
+    let expected = "the file that keeps the tokens";
+    let path = section.read(key, expected, |value| {
+        value.as_str().filter(|path| !path.is_empty())
+    })?;
+    Ok(path.map(|path| {
+        if path.contains('/') {
+            section.file.beside(path)
+        } else {
+            database.with_file_name(path)
+        }
+    }))
+}
+
+/// Where the tokens of a mailbox are kept.
 fn state_file(
     section: &Section<'_>,
     grant: Grant,
     database: &Path,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<PathBuf>, Error> {
-    let expected = "the file that keeps the tokens";
-    let path = section.read("state_file", expected, |value| {
-        value.as_str().filter(|path| !path.is_empty())
-    })?;
-    match (path, grant) {
-        (Some(name), Grant::User) if !name.contains('/') => Ok(Some(database.with_file_name(name))),
-        (Some(path), Grant::User) => Ok(Some(section.file.beside(path))),
-        (None, Grant::User) => Err(section.error("state_file", "missing", expected)),
+    match (token_file(section, "state_file", database)?, grant) {
+        (Some(path), Grant::User) => Ok(Some(path)),
+        (None, Grant::User) => {
+            let expected = "the file that keeps the tokens";
+            Err(section.error("state_file", "missing", expected))
+        }
         (Some(_), Grant::Client) => {
             let what = "does nothing with client_credentials";
             warnings.push(section.warning("state_file", what));
@@ -204,7 +222,7 @@ fn state_file(
 }
 
 /// An address that secrets may be sent to.
-fn url<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
+pub(super) fn url<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
     let text = line(value).filter(|text| !text.contains([' ', '#', '\\']))?;
     let (scheme, rest) = text.split_once("://")?;
     let authority = rest.split(['/', '?']).next()?;

@@ -13,6 +13,7 @@ mod login;
 mod notify;
 mod probe;
 mod secret;
+mod snds;
 mod template;
 
 use std::fmt;
@@ -31,6 +32,7 @@ pub use locate::{Arguments, Environment, new_file};
 pub use login::{Login, OAuth};
 pub use notify::{Hand, Notify, Via};
 pub use secret::{Secret, SecretSource};
+pub use snds::{Snds, SndsSignIn};
 pub use template::create;
 
 /// The database where nothing names one.
@@ -39,6 +41,8 @@ const DATABASE: &str = "postwatch.db";
 const SHORTEST: Duration = Duration::from_secs(10);
 /// The shortest time between two probes.
 const DAILY: Duration = Duration::from_hours(24);
+/// The shortest time between two looks at SNDS, which has something new once a day.
+const HOURLY: Duration = Duration::from_hours(1);
 
 /// All settings that are used.
 pub struct Config {
@@ -51,6 +55,8 @@ pub struct Config {
     pub own: Own,
     /// The mailboxes that are polled.
     pub imap: Vec<Imap>,
+    /// The ways in to SNDS.
+    pub snds: Snds,
     /// How often.
     pub schedule: Schedule,
     /// The mail servers' logs that are read.
@@ -112,6 +118,8 @@ pub struct Schedule {
     pub imap: Duration,
     /// By asking receivers over SMTP; `None`: never by itself.
     pub smtp: Option<Duration>,
+    /// At SNDS; `None`: never by itself.
+    pub snds: Option<Duration>,
 }
 
 impl Default for Schedule {
@@ -119,6 +127,7 @@ impl Default for Schedule {
         Self {
             imap: Duration::from_mins(5),
             smtp: None,
+            snds: Some(Duration::from_hours(6)),
         }
     }
 }
@@ -167,6 +176,7 @@ impl Config {
                     .unwrap_or_else(|| PathBuf::from(DATABASE)),
                 own: Own::default(),
                 imap: Vec::new(),
+                snds: Snds::default(),
                 schedule: Schedule::default(),
                 logs: Vec::new(),
                 probes: monitor::smtp::providers(),
@@ -191,6 +201,7 @@ impl Config {
         Ok(Self {
             own: own(&top.section("own"))?,
             imap: imap::read(&top.sections("imap"), &database, &mut warnings)?,
+            snds: snds::read(&top.section("snds"), &database, &mut warnings)?,
             schedule: schedule(&top.section("schedule"))?,
             logs: logs(&top.sections("log"))?,
             probes: probe::read(&top.sections("probe"))?,
@@ -286,10 +297,17 @@ fn schedule(section: &Section<'_>) -> Result<Schedule, Error> {
             document::duration(value).filter(|&time| time >= DAILY)
         })
     })?;
+    let expected = "\"off\", or a time of at least 1h: there is something new once a day";
+    let snds = section.read("snds", expected, |value| {
+        alerts::unless_off(value, |value| {
+            document::duration(value).filter(|&time| time >= HOURLY)
+        })
+    })?;
     let default = Schedule::default();
     Ok(Schedule {
         imap: imap.unwrap_or(default.imap),
         smtp: smtp.unwrap_or(default.smtp),
+        snds: snds.unwrap_or(default.snds),
     })
 }
 
@@ -404,8 +422,8 @@ pub enum Error {
         /// What was expected.
         expected: &'static str,
     },
-    /// Neither a mailbox nor a log is configured.
-    #[error("{}there is no [[imap]] or [[log]] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    /// Nothing is configured that could be looked at.
+    #[error("{}there is no [[imap]], [[log]] or [snds] section, and schedule.smtp is off", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
     NoMailbox {
         /// The file, where there is one.
         path: Option<PathBuf>,

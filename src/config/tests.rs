@@ -555,3 +555,35 @@ fn a_wrong_form_of_a_secret_shows_nothing_of_it() {
                     expected only one of its forms _file, _command, _env and plain";
     assert_eq!(two.error(), expected);
 }
+
+#[test]
+fn snds_has_three_ways_in() {
+    let place = Place::with("[snds]\ntoken_file = \"t.json\"\n[schedule]\nsnds = \"1h\"\n");
+    let config = place.load();
+    let sign_in = config.snds.sign_in.as_ref().unwrap();
+    assert!(sign_in.token_file.ends_with("t.json"));
+    let base = "https://substrate.office.com/ip-domain-management-snds";
+    assert_eq!(sign_in.api_url, base);
+    let id = "a53a6cc1-a1cd-46f7-a4aa-281cdabec33c";
+    assert_eq!(sign_in.client_id, id);
+    let scope = format!("{id}/.default offline_access");
+    assert_eq!(sign_in.provider.scope, scope);
+    assert_eq!(config.schedule.snds, Some(Duration::from_hours(1)));
+
+    let config = Place::with("[snds]\nstatus_url_env = \"X\"\n[schedule]\nsnds = \"off\"\n").load();
+    assert!(config.snds.is_configured() && config.snds.sign_in.is_none());
+    assert_eq!(config.schedule.snds, None);
+    assert!(!Place::with("").load().snds.is_configured());
+
+    let what = |text: &str| Place::with(text).error().to_string();
+    let said = what("[snds]\napi_url = \"http://snds.example\"\n");
+    assert!(
+        said.contains("snds.api_url is \"http://snds.example\", expected an https"),
+        "{said}"
+    );
+    let said = what("[schedule]\nsnds = \"10m\"\n");
+    assert!(
+        said.contains("schedule.snds is \"10m\", expected \"off\", or a time of at least 1h"),
+        "{said}"
+    );
+}

@@ -1,4 +1,4 @@
-//! HTTP, as little of it as token endpoints and web hooks need.
+//! HTTP, as little of it as token endpoints, web hooks and lists that are fetched need.
 //!
 //! One request a connection, over a [`Stream`], so that it trusts, waits and ends like all else
 //! here. No redirects, no proxies, no cookies. Errors name the host and nothing else of an address,
@@ -44,6 +44,29 @@ pub struct Answer {
     pub body: Vec<u8>,
 }
 
+/// What came back to a request that asks for something.
+pub struct Got {
+    /// The status.
+    pub status: u16,
+    /// For how many seconds the server wants to be left alone (RFC 9110 section 10.2.3).
+    pub retry_after: Option<u64>,
+    /// The host that the server sends on to. Nobody goes there.
+    pub sent_to: Option<String>,
+    /// The body, or why it did not come to its end.
+    pub body: Result<Vec<u8>, Broken>,
+}
+
+/// Why an answer that began is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Broken {
+    /// It is larger than what was allowed.
+    TooLarge,
+    /// It took too long.
+    Slow,
+    /// It ended before its end, or is not HTTP.
+    Cut,
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
@@ -58,20 +81,55 @@ pub enum Error {
 impl Client<'_> {
     /// Sends a form, and gives the answer whatever its status.
     pub fn post_form(&self, url: &str, fields: &[(&str, &str)]) -> Result<Answer, Error> {
-        self.request(url, |agent| {
-            agent.post(url).send_form(fields.iter().copied())
-        })
+        let form = |agent: &Agent| agent.post(url).send_form(fields.iter().copied());
+        self.whole(url, form)
     }
 
     /// Sends a body with these header fields beside the usual ones, and gives the answer whatever
     /// its status.
     pub fn post(&self, url: &str, fields: &[(&str, &str)], body: &[u8]) -> Result<Answer, Error> {
-        self.request(url, |agent| {
+        self.whole(url, |agent| {
             let mut request = agent.post(url);
             for (name, value) in fields {
                 request = request.header(*name, *value);
             }
             request.send(body)
+        })
+    }
+
+    /// Asks for what is at an address, with these header fields beside the usual ones. A body of more
+    /// than `most` bytes is not read to its end.
+    pub fn get(&self, url: &str, fields: &[(&str, &str)], most: u64) -> Result<Got, Error> {
+        let (host, answer) = self.request(url, |agent| {
+            let mut request = agent.get(url);
+            for (name, value) in fields {
+                request = request.header(*name, *value);
+            }
+            request.call()
+        })?;
+        let mut answer = answer.map_err(|failure| explain(&host, failure))?;
+        let field = |name: &str| answer.headers().get(name)?.to_str().ok();
+        let retry_after = field("retry-after").and_then(|text| text.trim().parse().ok());
+        let sent_to = field("location").map(|to| self::host(to).unwrap_or_else(|| host.clone()));
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(most).read_to_vec();
+        let stopped = self.stop.requested();
+        let body = body.map_err(|failure| match failure {
+            Failure::BodyExceedsLimit(_) => Broken::TooLarge,
+            failure => match explain(&host, failure).kind {
+                ErrorKind::Timeout => Broken::Slow,
+                _ => Broken::Cut,
+            },
+        });
+        if stopped && body.is_err() {
+            let what = format!("{host}: the program is to end");
+            return Err(super::Error::new(ErrorKind::Stopped, what).into());
+        }
+        Ok(Got {
+            status,
+            retry_after,
+            sent_to,
+            body,
         })
     }
 
@@ -87,11 +145,28 @@ impl Client<'_> {
         Ok(())
     }
 
-    fn request(
+    /// The answer with its whole body.
+    fn whole(
         &self,
         url: &str,
         send: impl FnOnce(&Agent) -> Result<Response<Body>, Failure>,
     ) -> Result<Answer, Error> {
+        let (host, answer) = self.request(url, send)?;
+        let answer = answer.and_then(|mut response| {
+            let status = response.status().as_u16();
+            let body = response.body_mut().with_config().limit(MAX_BODY);
+            let body = body.read_to_vec()?;
+            Ok(Answer { status, body })
+        });
+        answer.map_err(|failure| explain(&host, failure).into())
+    }
+
+    /// Sends, and gives what comes back as far as its header, behind the name of the host.
+    fn request(
+        &self,
+        url: &str,
+        send: impl FnOnce(&Agent) -> Result<Response<Body>, Failure>,
+    ) -> Result<(String, Result<Response<Body>, Failure>), Error> {
         let endpoint = self.endpoint(url)?;
         let host = endpoint.host.clone();
         let agent = Agent::with_parts(
@@ -111,13 +186,7 @@ impl Client<'_> {
             },
             Nowhere,
         );
-        let answer = send(&agent).and_then(|mut response| {
-            let status = response.status().as_u16();
-            let body = response.body_mut().with_config().limit(MAX_BODY);
-            let body = body.read_to_vec()?;
-            Ok(Answer { status, body })
-        });
-        answer.map_err(|failure| explain(&host, failure).into())
+        Ok((host, send(&agent)))
     }
 
     /// Where an address leads.

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::notify::Sender;
 use crate::alert::{self, Caps, Condition, Settings};
@@ -12,7 +12,7 @@ use crate::net;
 use crate::query::{self, Alert, Due, Look, Ours};
 use crate::store::{self, Change, Post, Seen, Store};
 
-/// The target that is no [[notify]]: whoever runs the program prints what it is given.
+/// The target that is no `[[notify]]`: whoever runs the program prints what it is given.
 pub const OUTPUT: &str = "-";
 
 /// What the alerts of a database need.
@@ -28,6 +28,8 @@ pub struct Watch<'a> {
     pub caps: Caps,
     /// The names of those who are told; [`OUTPUT`] alone where nobody is configured.
     pub targets: &'a [String],
+    /// How old the last reading of SNDS may be; `None` where nobody reads it.
+    pub snds: Option<TimeDelta>,
 }
 
 /// Why the alerts could not be looked at.
@@ -76,6 +78,7 @@ impl Watch<'_> {
             ours: self.ours,
             complaints: self.settings.complaints_per_day,
             silence: self.settings.silence.unwrap_or_default(),
+            snds: self.snds,
             now,
         };
         let facts = query::facts(&conn, &look)?;
@@ -85,7 +88,8 @@ impl Watch<'_> {
         let changes = alert::changes(held, &open, self.settings);
         let changes: Vec<Change> = changes.into_iter().map(change).collect();
         store.change_alerts(&changes, now)?;
-        let untold = query::untold(&conn, self.settings.remind, now)?;
+        let mut untold = query::untold(&conn, self.settings.remind, now)?;
+        untold.lasting.retain(|alert| !alert::is_told_once(alert));
         let mut posts = Vec::new();
         for told in alert::compose(&untold) {
             posts.push(post(told)?);

@@ -47,13 +47,14 @@ pub fn sign_in(
     flow: Option<Flow>,
     environment: &Environment,
     prompt: &mut dyn FnMut(Prompt<'_>),
+    pasted: &mut dyn FnMut() -> Option<String>,
 ) -> Result<(), oauth::Error> {
     let flow = flow.unwrap_or(match oauth.provider.device_url {
         Some(_) => Flow::Device,
         None => Flow::Browser,
     });
     with(imap, oauth, environment, &Stop::default(), |settings| {
-        oauth::sign_in(settings, flow, clock::now(), prompt)
+        oauth::sign_in(settings, flow, clock::now(), prompt, pasted)
     })
 }
 
@@ -87,7 +88,11 @@ fn with<T>(
 }
 
 /// A secret that is text, on one line.
-fn text(source: &SecretSource, environment: &Environment, what: &str) -> Result<String, String> {
+pub(super) fn text(
+    source: &SecretSource,
+    environment: &Environment,
+    what: &str,
+) -> Result<String, String> {
     let secret = source
         .read(environment)
         .map_err(|error: config::Error| error.to_string())?;

@@ -4,7 +4,7 @@
 //! `parse` hands them to a renderer, `retry` reads the quarantine again, `counts` counts. Of mailboxes,
 //! `pass` is one pass over one folder, `poll` one over all, `service` watches them, `survey` looks without a change, `probe` tries a
 //! message in a process of its own, `credentials` has what proves who logs in. `alerts` looks what is to be told at the end of a pass, `notify`
-//! hands it over, `receivers` asks those who take mail, `scan` reads mail servers' logs. Nothing here parses a report or prints.
+//! hands it over, `receivers` asks those who take mail, `scan` reads mail servers' logs, `snds` asks SNDS. Nothing here parses a report or prints.
 
 mod accounts;
 mod alerts;
@@ -24,6 +24,7 @@ mod receivers;
 mod retry;
 mod scan;
 mod service;
+mod snds;
 mod survey;
 
 pub use accounts::client;
@@ -41,6 +42,7 @@ pub use receivers::{ask_all, remember};
 pub use retry::retry;
 pub use scan::{LogTrouble, News, Scan, Scanned, log_size};
 pub use service::Report;
+pub use snds::{ask_snds, snds_sign_in, store_snds};
 pub use survey::{Contents, Folder, Planned, Survey, survey};
 
 pub use crate::alert::{Caps, covers};

@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::blocks::{Block, Ours, blocks};
 use super::cases::{Case, due};
+use super::snds_watch::{SndsNow, SndsWatch, snds_now, snds_watch};
 use super::{Error, read};
 use crate::message::net::Net;
 
@@ -35,6 +36,8 @@ pub struct Look<'a> {
     pub complaints: Option<u64>,
     /// How long every feed may be silent.
     pub silence: TimeDelta,
+    /// How old the last reading of SNDS may be; `None` where nobody reads it.
+    pub snds: Option<TimeDelta>,
     /// Now.
     pub now: DateTime<Utc>,
 }
@@ -163,6 +166,10 @@ pub struct Facts {
     pub conflicts: Vec<Contradiction>,
     /// Monitors that fail.
     pub monitors: Vec<Monitor>,
+    /// How asking SNDS went.
+    pub snds: SndsWatch,
+    /// What SNDS says.
+    pub snds_now: SndsNow,
     /// What fills up.
     pub limits: Limits,
     /// Open cases that are due.
@@ -187,6 +194,8 @@ pub fn facts(conn: &Connection, look: &Look<'_>) -> Result<Facts, Error> {
         all_silent,
         conflicts: conflicts(&conn, look)?,
         monitors: monitors(&conn)?,
+        snds: snds_watch(&conn, look.snds, look.now)?,
+        snds_now: snds_now(&conn, &look.ours, look.now)?,
         limits: limits(&conn, look)?,
         cases: due(&conn, look.now.timestamp())?,
     })

@@ -30,6 +30,7 @@ mod records;
 mod refusals;
 mod rows;
 pub mod snds;
+mod snds_watch;
 mod status;
 mod summary;
 mod tally;
@@ -42,6 +43,7 @@ use chrono::NaiveDate;
 use rusqlite::Connection;
 
 pub use crate::message::net::Net;
+pub use crate::report::snds::{Colour, State};
 pub use alerts::{Alert, Due, Notice, Untold, all_alerts, due, level, open_alerts, untold};
 pub use answer::{Answer, Cell, Column, ColumnKind, Notes, Stored};
 pub use blocks::{Block, Evidence, Ours, Refused, Standing, blocks};
@@ -50,6 +52,7 @@ pub use facts::{
     Complaints, Contradiction, Facts, Failing, Limits, Look, Monitor, NewSource, Silent, facts,
 };
 pub use findings::{Finding, FindingKind, Findings, findings};
+pub use snds_watch::{SndsFault, SndsLatest, SndsNow, SndsSource, SndsWatch, snds_now, snds_watch};
 pub use status::{Level, Section, Status, status};
 pub use summary::{Summary, last_report_id, summary};
 

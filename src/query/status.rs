@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use super::answer::{Cell, Column, ColumnKind};
 use super::facts::{Look, Silent, silent};
 use super::snds::{self, Listing, Standings, Volume};
+use super::snds_watch::snds_watch;
 use super::{Alert, Block, Error, blocks, cases, open_alerts};
 use own::Own;
 pub use verdict::Level;
@@ -116,6 +117,8 @@ pub fn status(conn: &Connection, look: &Look<'_>) -> Result<Status, Error> {
     };
     let alerts = open_alerts(conn)?;
     let cases = cases::cases(conn, None, false)?;
+    let watch = snds_watch(conn, look.snds, look.now)?;
+    let unread = look.snds.is_some() && watch.sources.is_empty();
     let mut standings = snds::standings(conn, look.now)?;
     standings
         .listings
@@ -137,6 +140,8 @@ pub fn status(conn: &Connection, look: &Look<'_>) -> Result<Status, Error> {
         silent: &silent,
         alerts: &alerts,
         cases: &cases,
+        snds: &watch.faults,
+        snds_unread: unread,
         now: look.now,
     });
     let (sources, domains) = own.sections();

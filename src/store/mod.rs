@@ -5,7 +5,8 @@
 //! between reports of one key, `prepare` does what needs no database, `write`, `kinds` and `records` put reports into rows, `rows` finds those that are
 //! there, `intern` keeps repeating texts single, `raw` holds mails that are kept whole, `own` tells
 //! ours from foreign, `reown` does so again, `ledger` knows what became of the messages of a mailbox, `refusals` has what is observed and how far logs are read, `learn` keeps the sums that the rules of alerts look at, `alerts` alerts and the outbox, `snds` the lists of SNDS, `care` looks after the file,
-//! `prune` makes it smaller, `cases` keeps what was done to have an address delisted.
+//! `prune` makes it smaller, `cases` keeps what was done to have an address delisted,
+//! `snds_watch` how asking SNDS went.
 
 mod alerts;
 mod care;
@@ -26,6 +27,7 @@ mod refusals;
 mod reown;
 mod rows;
 mod snds;
+mod snds_watch;
 mod verdict;
 mod write;
 
@@ -45,6 +47,7 @@ pub use prepare::{Ahead, Preparation, Prepared};
 pub use prune::Pruned;
 pub use raw::{CRASHED, Entry, RawBody, Retry};
 pub use refusals::{LineDigest, Log, LogFile, LogStep};
+pub use snds_watch::{SndsAsked, SndsFault};
 pub use verdict::Verdict;
 pub use write::{Incoming, Writer};
 

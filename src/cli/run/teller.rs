@@ -32,7 +32,7 @@ pub(super) fn look(
     if !heard.is_empty() {
         telling::tried(store, &heard, &failed)?;
     }
-    alerts.probe_when_due(store)?;
+    alerts.ask_when_due(store, false)?;
     alerts.pass(store, colours)
 }
 

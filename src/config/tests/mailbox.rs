@@ -416,6 +416,7 @@ fn a_provider_without_a_preset_names_its_endpoints() {
         authorize_url: None,
         scope: "mail offline".to_owned(),
         client_scope: "mail offline".to_owned(),
+        loopback: crate::net::oauth::LOOPBACK,
     };
     assert_eq!(oauth(&place).provider, expected);
     let place =

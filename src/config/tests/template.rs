@@ -112,7 +112,6 @@ fn it_has_every_setting_of_its_sections() {
     // What nothing uses yet.
     let unused = [
         "own.selectors",
-        "schedule.snds",
         "schedule.blocklists",
         "schedule.records",
         "schedule.digest",

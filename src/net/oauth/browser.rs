@@ -1,5 +1,6 @@
-//! Signing in with a browser on this machine (RFC 8252), which brings the answer to a port of the
-//! loopback interface; PKCE (RFC 7636) makes it worthless to whoever else sees it.
+//! Signing in with a browser (RFC 8252), which brings the answer to a port of this machine's loopback
+//! interface; one on another machine fails there, and the user may paste the address that it failed at.
+//! PKCE (RFC 7636) makes the answer worthless to whoever else sees it.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -26,6 +27,7 @@ const MAX_REQUEST: usize = 16 << 10;
 pub(super) fn sign_in(
     settings: &Settings<'_>,
     prompt: &mut dyn FnMut(Prompt<'_>),
+    pasted: &mut dyn FnMut() -> Option<String>,
 ) -> Result<Tokens, Error> {
     let Some(authorize) = &settings.provider.authorize_url else {
         let what = "the provider has no sign-in with a browser";
@@ -33,7 +35,7 @@ pub(super) fn sign_in(
     };
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(|error| local(&error))?;
     let port = listener.local_addr().map_err(|error| local(&error))?.port();
-    let redirect = format!("http://127.0.0.1:{port}");
+    let redirect = format!("http://{}:{port}", settings.provider.loopback);
     let (state, verifier) = (secret()?, secret()?);
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
     let query = http::query(&[
@@ -50,7 +52,27 @@ pub(super) fn sign_in(
         url: &format!("{authorize}{separator}{query}"),
         port,
     });
-    let code = wait(&listener, &state, settings.http.stop)?;
+    let code = wait(
+        &listener,
+        settings.http.stop,
+        &mut || {
+            let text = pasted()?;
+            let why = match read(text.trim(), &state) {
+                Some(answer) => return Some(answer),
+                None if text.contains("state=") => {
+                    "it belongs to another sign-in, or was cut: open the page above, and paste all of the \
+                 address that comes after it"
+                }
+                None => {
+                    "it has no state and no code: what is wanted is the whole address of the page that the \
+                 browser could not open, http://localhost..."
+                }
+            };
+            prompt(Prompt::NotThat(why));
+            None
+        },
+        |target| read(target, &state),
+    )?;
     let fields = [
         ("grant_type", "authorization_code"),
         ("code", code.as_str()),
@@ -74,8 +96,13 @@ fn local(error: &io::Error) -> Error {
     )
 }
 
-/// Waits for the browser to bring the code.
-fn wait(listener: &TcpListener, state: &str, stop: &Stop) -> Result<String, Error> {
+/// Waits for the browser, or the user, to bring the code.
+fn wait(
+    listener: &TcpListener,
+    stop: &Stop,
+    pasted: &mut dyn FnMut() -> Option<Result<String, Error>>,
+    answer: impl Fn(&str) -> Option<Result<String, Error>>,
+) -> Result<String, Error> {
     listener
         .set_nonblocking(true)
         .map_err(|error| local(&error))?;
@@ -91,11 +118,14 @@ fn wait(listener: &TcpListener, state: &str, stop: &Stop) -> Result<String, Erro
             );
             return Err(Error::new(ErrorKind::Denied, what));
         }
+        if let Some(answer) = pasted() {
+            return answer;
+        }
         let Ok((mut socket, _)) = listener.accept() else {
             stop.wait(LOOK);
             continue;
         };
-        let Some(answer) = receive(&mut socket).and_then(|target| answer(&target, state)) else {
+        let Some(answer) = receive(&mut socket).and_then(|target| answer(&target)) else {
             // A browser asks for icons, and opens connections that it may not use.
             reply(&mut socket, "404 Not Found", "There is nothing here.\n");
             continue;
@@ -141,10 +171,11 @@ fn reply(socket: &mut TcpStream, status: &str, text: &str) {
     let _ = socket.write_all(answer.as_bytes());
 }
 
-/// The code, or why there is none; nothing where the request is not the provider's answer to this
+/// The code that a target or an address holds, or why there is none; nothing where the request is not the provider's answer to this
 /// sign-in.
-fn answer(target: &str, state: &str) -> Option<Result<String, Error>> {
+fn read(target: &str, state: &str) -> Option<Result<String, Error>> {
     let (_, query) = target.split_once('?')?;
+    let query = query.split('#').next()?;
     let field = |name: &str| {
         let mut fields = query.split('&').filter_map(|field| field.split_once('='));
         let (_, value) = fields.find(|(key, _)| *key == name)?;

@@ -7,6 +7,7 @@
 //! and no error holds a token or a secret.
 
 mod browser;
+mod claims;
 mod device;
 mod request;
 mod state;
@@ -32,7 +33,13 @@ pub struct Provider {
     pub scope: String,
     /// What is asked for when the program signs in by itself.
     pub client_scope: String,
+    /// What this machine is called in the address that the browser flow ends at: providers compare it
+    /// with what was registered, all but the port (RFC 8252 section 7.3).
+    pub loopback: &'static str,
 }
+
+/// The loopback interface by its address, as RFC 8252 wants it.
+pub const LOOPBACK: &str = "127.0.0.1";
 
 /// Who signs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +61,7 @@ impl Provider {
             authorize_url: Some(endpoint("authorize")),
             scope: "https://outlook.office.com/IMAP.AccessAsUser.All offline_access".to_owned(),
             client_scope: "https://outlook.office365.com/.default".to_owned(),
+            loopback: LOOPBACK,
         }
     }
 
@@ -69,6 +77,7 @@ impl Provider {
             authorize_url: Some(authorize.to_owned()),
             scope: scope.to_owned(),
             client_scope: scope.to_owned(),
+            loopback: LOOPBACK,
         }
     }
 }
@@ -115,6 +124,30 @@ pub enum Prompt<'a> {
         /// The port.
         port: u16,
     },
+    /// What was pasted is not the address that the browser was sent to; why.
+    NotThat(&'static str),
+}
+
+/// What is kept of a sign-in, but for its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedIn {
+    /// Who, where the provider's tokens say so.
+    pub user: Option<String>,
+    /// When, where that is known.
+    pub since: Option<DateTime<Utc>>,
+}
+
+/// What is kept of a sign-in in this file; `None` where nobody has signed in.
+///
+/// # Errors
+/// The file cannot be used.
+pub fn signed_in(path: &Path) -> Result<Option<SignedIn>, Error> {
+    Ok(state::read(path)?.map(|state| SignedIn {
+        since: state
+            .since
+            .and_then(|seconds| DateTime::from_timestamp(seconds, 0)),
+        user: state.user,
+    }))
 }
 
 /// What kind of failure.
@@ -199,12 +232,12 @@ pub fn access_token(
         ("scope", &settings.provider.scope),
     ];
     let tokens = request::tokens(settings, &fields)?;
-    let refresh = tokens.refresh.unwrap_or(state.refresh_token);
-    slot.fill(&State::new(refresh, &tokens.access, now, tokens.lifetime))?;
+    slot.fill(&state.renewed(&tokens, now))?;
     Ok(tokens.access)
 }
 
-/// Has a user sign in, and keeps the tokens.
+/// Has a user sign in, and keeps the tokens. `pasted` gives what the user pastes instead of having a
+/// browser reach this machine; it is asked again and again, and must not wait.
 ///
 /// # Errors
 /// The provider has no such way, it or the user refuses, the time is over, or the file cannot be
@@ -214,6 +247,7 @@ pub fn sign_in(
     flow: Flow,
     now: DateTime<Utc>,
     prompt: &mut dyn FnMut(Prompt<'_>),
+    pasted: &mut dyn FnMut() -> Option<String>,
 ) -> Result<(), Error> {
     let path = state_file(settings)?;
     // A user who has signed in is not to hear then that the file cannot be written.
@@ -223,14 +257,12 @@ pub fn sign_in(
         Flow::Device => {
             device::sign_in(settings, prompt, &mut |time| settings.http.stop.wait(time))?
         }
-        Flow::Browser => browser::sign_in(settings, prompt)?,
+        Flow::Browser => browser::sign_in(settings, prompt, pasted)?,
     };
-    let refresh = tokens.refresh.ok_or_else(|| {
+    let state = State::new(&tokens, now + started.elapsed()).ok_or_else(|| {
         let what = "the provider gave no refresh token; the scope may have to ask for it";
         Error::new(ErrorKind::Configuration, what)
     })?;
-    let now = now + started.elapsed();
-    let state = State::new(refresh, &tokens.access, now, tokens.lifetime);
     state::lock(path, settings.http.stop)?.slot()?.fill(&state)
 }
 

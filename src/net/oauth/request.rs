@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Error, ErrorKind, Settings};
+use super::{Error, ErrorKind, Settings, claims};
 use crate::net::ErrorKind as Net;
 use crate::net::http::{self, Answer};
 
@@ -25,6 +25,8 @@ pub(super) struct Tokens {
     pub(super) refresh: Option<String>,
     /// For how many seconds the access token is good; none where the provider does not say.
     pub(super) lifetime: u64,
+    /// Whose they are, where they say so.
+    pub(super) user: Option<String>,
 }
 
 /// What a provider says.
@@ -141,6 +143,9 @@ pub(super) fn read(settings: &Settings<'_>, answer: &Map<String, Value>) -> Resu
         access: access.to_owned(),
         refresh: refresh.map(str::to_owned),
         lifetime: number(answer, "expires_in").unwrap_or(0),
+        user: text(answer, "id_token")
+            .and_then(claims::user)
+            .or_else(|| claims::user(access)),
     })
 }
 

@@ -15,7 +15,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
-use super::request::{is_token, number, text};
+use super::request::{Tokens, is_token, number, text};
 use super::{Error, ErrorKind};
 use crate::net::Stop;
 
@@ -37,21 +37,34 @@ pub(super) struct State {
     access_token: Option<String>,
     /// When the access token ends, in epoch seconds.
     expires_at: i64,
+    /// When the user signed in, in epoch seconds.
+    pub(super) since: Option<i64>,
+    /// Who that is, where the provider says so.
+    pub(super) user: Option<String>,
 }
 
 impl State {
-    /// What is kept of new tokens; the lifetime is in seconds.
-    pub(super) fn new(
-        refresh_token: String,
-        access_token: &str,
-        now: DateTime<Utc>,
-        lifetime: u64,
-    ) -> Self {
-        let lifetime = u32::try_from(lifetime).unwrap_or(u32::MAX);
+    /// What is kept of a sign-in; nothing where it gave no refresh token.
+    pub(super) fn new(tokens: &Tokens, now: DateTime<Utc>) -> Option<Self> {
+        let nobody = Self {
+            refresh_token: tokens.refresh.clone()?,
+            access_token: None,
+            expires_at: 0,
+            since: Some(now.timestamp()),
+            user: None,
+        };
+        Some(nobody.renewed(tokens, now))
+    }
+
+    /// The same user with new tokens. Where there is no new refresh token, the old one stays good.
+    pub(super) fn renewed(self, tokens: &Tokens, now: DateTime<Utc>) -> Self {
+        let lifetime = u32::try_from(tokens.lifetime).unwrap_or(u32::MAX);
         Self {
-            refresh_token,
-            access_token: Some(access_token.to_owned()),
+            refresh_token: tokens.refresh.clone().unwrap_or(self.refresh_token),
+            access_token: Some(tokens.access.clone()),
             expires_at: now.timestamp() + i64::from(lifetime.min(MAX_LIFETIME)),
+            since: self.since,
+            user: tokens.user.clone().or(self.user),
         }
     }
 
@@ -74,15 +87,25 @@ impl State {
             expires_at: number(&object, "expires_at")
                 .and_then(|seconds| i64::try_from(seconds).ok())
                 .unwrap_or(0),
+            since: number(&object, "signed_in_at").and_then(|seconds| i64::try_from(seconds).ok()),
+            user: text(&object, "user").map(str::to_owned),
         })
     }
 
     fn json(&self) -> String {
-        let object = json!({
+        let mut object = json!({
             "refresh_token": self.refresh_token,
             "access_token": self.access_token,
             "expires_at": self.expires_at,
         });
+        if let Value::Object(object) = &mut object {
+            object.extend(
+                self.since
+                    .map(|since| ("signed_in_at".to_owned(), since.into())),
+            );
+            let user = self.user.as_deref();
+            object.extend(user.map(|user| ("user".to_owned(), user.into())));
+        }
         format!("{object}\n")
     }
 }

@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -39,6 +40,7 @@ impl World {
                 authorize_url: Some(url("authorize?x=y")),
                 scope: "mail offline".to_owned(),
                 client_scope: "default".to_owned(),
+                loopback: LOOPBACK,
             },
             serving,
             dir: TempDir::new().unwrap(),
@@ -393,7 +395,10 @@ fn what_a_sign_in_needs_is_known_before_the_user_is_asked() {
     world.provider.authorize_url = None;
     let sign_in = |world: &World, flow| {
         world.with(|settings| {
-            let error = super::sign_in(settings, flow, now(), &mut |_| panic!("asked"));
+            let error =
+                super::sign_in(settings, flow, now(), &mut |_| panic!("asked"), &mut || {
+                    None
+                });
             let error = error.unwrap_err();
             assert_eq!(error.kind, ErrorKind::Configuration);
             error.what
@@ -421,17 +426,23 @@ fn get(port: u16, target: &str) -> String {
 fn browse(world: &World, targets: &'static [&str]) -> (Result<(), Error>, String, Vec<String>) {
     let mut browser = None;
     let signed_in = world.with(|settings| {
-        sign_in(settings, Flow::Browser, now(), &mut |prompt| {
-            let Prompt::Browser { url, port } = prompt else {
-                panic!("{prompt:?}");
-            };
-            let url = url.to_owned();
-            browser = Some(thread::spawn(move || {
-                let state = field(&url, "state");
-                let ask = |target: &&str| get(port, &target.replace("STATE", &state));
-                (targets.iter().map(ask).collect(), url)
-            }));
-        })
+        sign_in(
+            settings,
+            Flow::Browser,
+            now(),
+            &mut |prompt| {
+                let Prompt::Browser { url, port } = prompt else {
+                    panic!("{prompt:?}");
+                };
+                let url = url.to_owned();
+                browser = Some(thread::spawn(move || {
+                    let state = field(&url, "state");
+                    let ask = |target: &&str| get(port, &target.replace("STATE", &state));
+                    (targets.iter().map(ask).collect(), url)
+                }));
+            },
+            &mut || None,
+        )
     });
     let (answers, url) = browser.unwrap().join().unwrap();
     (signed_in, url, answers)
@@ -477,6 +488,79 @@ fn a_user_signs_in_with_a_browser() {
     assert_eq!(field(&url, "code_challenge_method"), "S256");
 }
 
+/// Signs in by pasting these lines, one at each look; `URL` stands for the address where the provider
+/// sends the browser. How that ended, and what the user was told of what is not it.
+fn paste(world: &World, lines: &[&str]) -> (Result<(), Error>, Vec<&'static str>) {
+    let (told, sent_to) = (RefCell::new(Vec::new()), RefCell::new(String::new()));
+    let mut lines = lines.iter();
+    let signed_in = world.with(|settings| {
+        let prompt = &mut |prompt: Prompt<'_>| match prompt {
+            Prompt::Browser { url, .. } => {
+                let redirect = field(url, "redirect_uri").replace("%3A", ":");
+                let redirect = redirect.replace("%2F", "/");
+                assert!(redirect.starts_with("http://127.0.0.1:"), "{redirect}");
+                let state = field(url, "state");
+                *sent_to.borrow_mut() = format!("{redirect}/?code=c%2F0de&state={state}#_=_");
+            }
+            Prompt::NotThat(why) => told.borrow_mut().push(why),
+            Prompt::Code { .. } => panic!("{prompt:?}"),
+        };
+        let pasted = &mut || {
+            let line = lines.next()?;
+            Some(line.replace("URL", &sent_to.borrow()))
+        };
+        sign_in(settings, Flow::Browser, now(), prompt, pasted)
+    });
+    (signed_in, told.into_inner())
+}
+
+#[test]
+fn a_user_may_paste_where_the_browser_was_sent() {
+    let world = World::new(&[tokens("acc3ss", Some("r3fresh"))]);
+    let lines = [
+        "",
+        "c%2F0de",
+        "http://localhost:1/?code=c%2F0de&state=of-another",
+        "  URL\n",
+        "never asked for",
+    ];
+    let (signed_in, told) = paste(&world, &lines);
+    signed_in.unwrap();
+    let told: Vec<_> = told
+        .iter()
+        .map(|why| why.split(':').next().unwrap())
+        .collect();
+    let expected = [
+        "it has no state and no code",
+        "it has no state and no code",
+        "it belongs to another sign-in, or was cut",
+    ];
+    assert_eq!(told, expected);
+    let kept = world.kept();
+    assert_eq!(kept["refresh_token"], "r3fresh");
+    assert_eq!(kept["signed_in_at"], now().timestamp());
+    assert_eq!(field(&world.sent()[0].1, "code"), "c%2F0de");
+}
+
+#[test]
+fn who_signed_in_and_when_stays_known_when_tokens_are_renewed() {
+    let claims = URL_SAFE_NO_PAD.encode(r#"{"email":"ann@example.org"}"#);
+    let first = json!({"access_token": "a", "refresh_token": "r", "expires_in": 1,
+                       "id_token": format!("e30.{claims}.x")});
+    let world = World::new(&[(200, first), tokens("b", Some("r2"))]);
+    assert_eq!(signed_in(&world.file()).unwrap(), None);
+    paste(&world, &["URL"]).0.unwrap();
+    let known = signed_in(&world.file()).unwrap();
+    let since = known.as_ref().unwrap().since.unwrap();
+    assert_eq!(since.timestamp(), now().timestamp());
+    let later = now() + chrono::TimeDelta::days(9);
+    let token = world.with(|settings| access_token(settings, later, None));
+    assert_eq!(token.unwrap(), "b");
+    assert_eq!(signed_in(&world.file()).unwrap(), known);
+    assert_eq!(known.unwrap().user.as_deref(), Some("ann@example.org"));
+    assert_eq!(world.kept()["refresh_token"], "r2");
+}
+
 #[test]
 fn a_user_may_refuse() {
     const TARGET: &str =
@@ -503,21 +587,27 @@ fn the_listener_bounds_what_it_reads() {
     let world = World::new(&[tokens("acc3ss", Some("r3fresh"))]);
     let mut browser = None;
     let signed_in = world.with(|settings| {
-        sign_in(settings, Flow::Browser, now(), &mut |prompt| {
-            let Prompt::Browser { url, port } = prompt else {
-                panic!("{prompt:?}");
-            };
-            let target = format!("/?code=x&state={}", field(url, "state"));
-            browser = Some(thread::spawn(move || {
-                let mut endless = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                while endless.write_all(&[b'x'; 4096]).is_ok() {}
-                // One that says nothing is not waited for either.
-                let silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
-                let answer = get(port, &target);
-                drop(silent);
-                answer
-            }));
-        })
+        sign_in(
+            settings,
+            Flow::Browser,
+            now(),
+            &mut |prompt| {
+                let Prompt::Browser { url, port } = prompt else {
+                    panic!("{prompt:?}");
+                };
+                let target = format!("/?code=x&state={}", field(url, "state"));
+                browser = Some(thread::spawn(move || {
+                    let mut endless = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    while endless.write_all(&[b'x'; 4096]).is_ok() {}
+                    // One that says nothing is not waited for either.
+                    let silent = TcpStream::connect(("127.0.0.1", port)).unwrap();
+                    let answer = get(port, &target);
+                    drop(silent);
+                    answer
+                }));
+            },
+            &mut || None,
+        )
     });
     signed_in.unwrap();
     let answer = browser.unwrap().join().unwrap();
@@ -530,7 +620,7 @@ fn stopping_ends_a_sign_in() {
     let sign_in = |flow| {
         world.with(|settings| {
             let prompt = &mut |_: Prompt<'_>| world.stop.request();
-            super::sign_in(settings, flow, now(), prompt).unwrap_err()
+            super::sign_in(settings, flow, now(), prompt, &mut || None).unwrap_err()
         })
     };
     let stopped = ErrorKind::Network(Net::Stopped);

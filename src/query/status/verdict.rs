@@ -6,11 +6,13 @@ use super::own::Own;
 use crate::query::cases::Case as Delisting;
 use crate::query::facts::Silent;
 use crate::query::snds::{Listing, Standings};
-use crate::query::{Alert, Block, Standing};
+use crate::query::{Alert, Block, SndsFault, Standing};
 use crate::report::snds::State;
 
 /// The rule of alerts that says what blocks say.
 const REFUSAL: &str = "refusal";
+/// The rule of alerts about SNDS.
+const SNDS: &str = "snds";
 
 /// How bad it is, in the words of monitoring plugins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,6 +48,10 @@ pub(super) struct Case<'a> {
     pub(super) silent: &'a [Silent],
     pub(super) alerts: &'a [Alert],
     pub(super) cases: &'a [Delisting],
+    /// What is wrong with SNDS.
+    pub(super) snds: &'a [SndsFault],
+    /// Whether SNDS is configured and was never asked.
+    pub(super) snds_unread: bool,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -92,6 +98,25 @@ pub(super) fn verdict(case: &Case<'_>) -> (Level, String) {
             ),
             next: "postwatch report reporters".to_owned(),
         }));
+    }
+    // Whether it was told of or silenced: what SNDS does not say is not well.
+    let snds = |fault: &&SndsFault| {
+        let about = format!("{} {}", fault.source, fault.kind);
+        let mut alerts = case.alerts.iter();
+        let is_it = |alert: &Alert| alert.rule == SNDS && alert.about == about;
+        !alerts.any(|alert| is_it(alert) && alert.acknowledged.is_none())
+    };
+    all.extend(case.snds.iter().filter(snds).map(|fault| Wrong {
+        level: Level::Warning,
+        what: fault.title.clone(),
+        next: "postwatch snds status".to_owned(),
+    }));
+    if case.snds_unread {
+        all.push(Wrong {
+            level: Level::Warning,
+            what: "SNDS was not asked yet".to_owned(),
+            next: "postwatch poll".to_owned(),
+        });
     }
     let Some(level) = all.iter().map(|wrong| wrong.level).max() else {
         return well(case);
