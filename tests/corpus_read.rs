@@ -9,7 +9,7 @@
     reason = "a test may panic"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::fs;
 use std::net::IpAddr;
@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 use postwatch::message::Options;
+use postwatch::report::snds::{Layout, Row, State};
 use postwatch::report::{self, Bounce, Complaint, Content, Failure, Item, Read, Record, Tls};
 use serde_json::{Map, Value, json};
 
@@ -1121,22 +1122,37 @@ fn where_reports_were_found() {
 }
 
 #[test]
+fn lists_of_snds() {
+    let Some(folder) = corpus() else { return };
+    for (file, layout, rows) in [
+        ("snds/sndslib-data.csv", Layout::Data, 3),
+        ("snds/sndslib-ipStatus.csv", Layout::Status, 5),
+        ("snds/rest-api-2026-data.csv", Layout::Data, 2),
+        ("snds/rest-api-2026-status.csv", Layout::Status, 1),
+    ] {
+        let item = item(&folder, file);
+        assert_eq!(places(&item), Vec::<&str>::new(), "{file}");
+        let Content::Snds(list) = item.content else {
+            panic!("{file}: {:?}", item.content)
+        };
+        assert_eq!((list.layout, list.rows.len()), (layout, rows), "{file}");
+        let states: BTreeSet<_> = list.rows.iter().map(Row::state).collect();
+        if layout == Layout::Status {
+            assert_eq!(states, [State::Blocked].into(), "{file}");
+        } else {
+            assert!(
+                list.rows.iter().all(|row| row.recipients > Some(400)),
+                "{file}"
+            );
+        }
+    }
+}
+
+#[test]
 fn what_is_no_report() {
     let Some(folder) = corpus() else { return };
     for (file, expected) in [
         ("parsedmarc/empty.xml", "empty"),
-        (
-            "snds/sndslib-data.csv",
-            "neither a mail nor XML, JSON, gzip or zip",
-        ),
-        (
-            "snds/sndslib-ipStatus.csv",
-            "neither a mail nor XML, JSON, gzip or zip",
-        ),
-        (
-            "snds/rest-api-2026-data.csv",
-            "neither a mail nor XML, JSON, gzip or zip",
-        ),
         ("README.md", "neither a mail nor XML, JSON, gzip or zip"),
         (
             "xsd/dmarc-2.0-draft32.xsd",

@@ -161,11 +161,7 @@ fn every_line_is_an_object_with_its_kind_first() {
         .iter()
         .filter(|kind| !kinds.contains(**kind))
         .collect();
-    assert_eq!(
-        absent,
-        [&"snds"],
-        "there are samples of all but these kinds"
-    );
+    assert!(absent.is_empty(), "there is no sample of {absent:?}");
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub fn table(status: &Status, look: Look, out: &mut dyn Write) -> io::Result<()>
             "sources" => "Own addresses",
             "domains" => "Own domains",
             "snds" => {
-                "At Outlook.com, by SNDS (counted_rate: JMRP complaints of the recipients there)"
+                "At Outlook.com, by SNDS (counted rate: complaints by JMRP of its recipients)"
             }
             "silent" => "Feeds that went silent",
             "alerts" => "Open alerts",

@@ -142,7 +142,7 @@ struct List {
     listed: Listed,
 }
 
-/// What status lists say now, and said before.
+/// What status lists say at this time, and said before.
 ///
 /// # Errors
 /// The database cannot be read.
@@ -153,7 +153,8 @@ pub fn standings(conn: &Connection, now: DateTime<Utc>) -> Result<Standings, Err
           WHERE s.layout = 1 AND s.is_proven = 1 AND r.counted = 1 AND s.first_read >= ?1",
     )?;
     let mut points: Vec<(i64, i64, bool)> = Vec::new();
-    let mut rows = find.query([(now - PAST).timestamp()])?;
+    let now = now.timestamp();
+    let mut rows = find.query([now - PAST.num_seconds()])?;
     while let Some(row) = rows.next()? {
         let (report, first, last): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
         let is_whole = row.get(3)?;
@@ -162,15 +163,23 @@ pub fn standings(conn: &Connection, now: DateTime<Utc>) -> Result<Standings, Err
             points.push((last, report, is_whole));
         }
     }
+    points.retain(|(time, ..)| *time <= now);
     points.sort_unstable();
     let mut standings = Standings::default();
     let mut current: BTreeMap<Range, Listing> = BTreeMap::new();
-    for (time, report, is_whole) in points {
-        let time = DateTime::from_timestamp(time, 0).unwrap_or_default();
-        let list = List {
-            is_whole,
-            listed: listed(conn, report)?,
+    // Files that are read at once are one list: each may be about other networks.
+    for points in points.chunk_by(|a, b| a.0 == b.0) {
+        let mut list = List {
+            is_whole: true,
+            listed: Listed::new(),
         };
+        let mut at = 0;
+        for (time, report, is_whole) in points {
+            at = *time;
+            list.is_whole &= is_whole;
+            add_listed(conn, *report, &mut list.listed)?;
+        }
+        let time = DateTime::from_timestamp(at, 0).unwrap_or_default();
         standings.step(&mut current, &list, time);
     }
     standings.listings = current.into_values().collect();
@@ -180,11 +189,10 @@ pub fn standings(conn: &Connection, now: DateTime<Utc>) -> Result<Standings, Err
     Ok(standings)
 }
 
-fn listed(conn: &Connection, report: i64) -> Result<Listed, Error> {
+fn add_listed(conn: &Connection, report: i64, listed: &mut Listed) -> Result<(), Error> {
     let mut find = conn.prepare_cached(
         "SELECT first_ip, last_ip, blocked, details FROM snds_row WHERE report = ?1",
     )?;
-    let mut listed = Listed::new();
     let mut rows = find.query([report])?;
     while let Some(row) = rows.next()? {
         let (Some(first), Some(last)) = (read::ip(row, 0)?, read::ip(row, 1)?) else {
@@ -201,7 +209,7 @@ fn listed(conn: &Connection, report: i64) -> Result<Listed, Error> {
             *there = entry;
         }
     }
-    Ok(listed)
+    Ok(())
 }
 
 impl Standings {

@@ -194,6 +194,7 @@ pub(crate) fn content(conn: &Connection) -> Vec<String> {
         "v_failure_reports_all",
         "v_tls_all",
         "v_bounces_all",
+        "v_snds_all",
     ] {
         let sql = format!("SELECT * FROM {view}");
         let mut statement = conn.prepare(&sql).unwrap();
@@ -204,7 +205,7 @@ pub(crate) fn content(conn: &Connection) -> Vec<String> {
             for (at, name) in names.iter().enumerate() {
                 if !matches!(
                     name.as_str(),
-                    "report" | "origin" | "stored_at" | "received_at"
+                    "report" | "origin" | "stored_at" | "received_at" | "first_read" | "last_read"
                 ) {
                     let _ = write!(text, " {name}={:?}", row.get_ref(at).unwrap());
                 }

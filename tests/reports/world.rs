@@ -9,6 +9,7 @@ use postwatch::report::aggregate::{DkimAuth, Generation, PolicyPublished, Reason
 use postwatch::report::bounce::Recipient;
 use postwatch::report::complaint::{Original, Shape};
 use postwatch::report::refusal::{Accepted, Observed, Refusal, Via};
+use postwatch::report::snds::{self, Body, Layout, Snds};
 use postwatch::report::tls::{TlsFailure, TlsPolicy};
 use postwatch::report::vocabulary::{
     Action, Alignment, AuthFailure, Disposition, DkimResult, Evaluated, FeedbackType, Policy,
@@ -17,7 +18,9 @@ use postwatch::report::vocabulary::{
 use postwatch::report::{
     Aggregate, Bounce, Complaint, Content, Failure, Item, Metadata, Raw, Record, Tls,
 };
-use postwatch::store::{Access, Ahead, Change, Incoming, Own, Preparation, Seen, Settings, Store};
+use postwatch::store::{
+    Access, Ahead, Change, Incoming, Own, Preparation, Seen, Settings, Store, Verdict,
+};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -171,6 +174,54 @@ impl World {
 
     fn tls(&mut self, tls: Tls) {
         self.put(None, Trust::Unknown, Content::Tls(Box::new(tls)), &[]);
+    }
+
+    /// A file of SNDS, read at this time by a monitor; what became of it.
+    pub(crate) fn list(&mut self, when: &str, text: &str) -> Option<Verdict> {
+        self.list_of(when, text, None, Trust::Unknown)
+    }
+
+    /// The same in a mail of somebody.
+    pub(crate) fn list_of(
+        &mut self,
+        when: &str,
+        text: &str,
+        from: Option<&str>,
+        trust: Trust,
+    ) -> Option<Verdict> {
+        let (snds, problems, complete) = match snds::read(text.as_bytes(), 1_000) {
+            (Body::Snds { snds, complete }, problems) => (snds, problems, complete),
+            (Body::Empty, problems) => {
+                let rows = Vec::new();
+                let layout = Layout::Status;
+                (Snds { layout, rows }, problems, true)
+            }
+            other => panic!("{other:?}"),
+        };
+        let item = Item {
+            part: None,
+            trust,
+            digest: [0; 32],
+            content: Content::Snds(Box::new(snds)),
+            problems,
+            complete,
+        };
+        let incoming = Incoming {
+            origin: "snds:link",
+            name: None,
+            digest: [0; 32],
+            bytes: 1,
+            by_mail: from.is_some(),
+            now: at(when),
+        };
+        let carrier = from.map(|from| Carrier {
+            from: Some(from.to_owned()),
+            ..Carrier::default()
+        });
+        let mut writer = self.store.message(incoming, carrier, false).unwrap();
+        let verdict = writer.item(&item, [0; 32]).unwrap();
+        writer.finish(None).unwrap();
+        verdict
     }
 
     pub(crate) fn bounce(&mut self, bounce: Bounce) {
@@ -606,12 +657,37 @@ fn alerts(world: &mut World) {
 }
 
 /// The world of the golden files.
+fn lists(world: &mut World) {
+    let status = |blocked: &str| {
+        format!("{blocked}198.51.100.7,198.51.100.7,No,Junked due to user complaints\r\n")
+    };
+    let blocked = "192.0.2.0,192.0.2.255,Yes,Blocked due to user complaints or other evidence of \
+        spamming\r\n";
+    world.list("2026-03-27T06:00:00Z", &status(""));
+    world.list("2026-03-28T06:00:00Z", &status(blocked));
+    world.list("2026-03-29T06:00:00Z", &status(blocked));
+    world.list("2026-03-30T06:00:00Z", &status(""));
+    for (day, filter, rate) in [
+        (26, "GREEN", "< 0.1%"),
+        (27, "YELLOW", "0.4%"),
+        (28, "RED", "2.5%"),
+    ] {
+        let next = day + 1;
+        let text = format!(
+            "192.0.2.7,3/{day}/2026 8:00 AM,3/{next}/2026 8:00 AM,422,409,1422,{filter},{rate},,,,\
+             mx.example.org,@example.org,\"=a, comment\"\r\n"
+        );
+        world.list("2026-03-30T07:00:00Z", &text);
+    }
+}
+
 pub(crate) fn fixed() -> (Connection, TempDir) {
     let mut world = World::new();
     aggregates(&mut world);
     feedback(&mut world);
     others(&mut world);
     refusals(&mut world);
+    lists(&mut world);
     alerts(&mut world);
     world.read()
 }

@@ -45,7 +45,7 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
         notes.push(more(answer.truncated));
     }
     if answer.kind == Kind::Snds && has_rows {
-        notes.push(format!("days: {LEGEND}"));
+        notes.push(LEGEND.to_owned());
     }
     if answer.notes.foreign > 0 {
         let (reports, are) = plural(answer.notes.foreign, "foreign report", "is", "are");
@@ -57,7 +57,7 @@ pub fn answer(answer: &Answer, look: Look, out: &mut dyn Write) -> io::Result<()
     }
     if let Some((complaints, recipients)) = answer.notes.volume {
         notes.push(format!(
-            "counted rate at Outlook.com: {} ({} by JMRP of {} recipients that SNDS counted)",
+            "rate at Outlook.com: {} ({} by JMRP of {} recipients, by SNDS)",
             shown(&Cell::Share(complaints, recipients)),
             shown(&Cell::Int(complaints)),
             shown(&Cell::Int(recipients)),

@@ -16,8 +16,8 @@ use crate::report::snds::{Colour, State};
 const STRIP: u64 = 30;
 
 /// What the signs of a strip mean.
-pub const LEGEND: &str = "one sign a day: B blocked, T taken for a bot, J junked, ? another status; else the \
-    filter: g green, y yellow, r red; else . not listed, - nothing was read";
+pub const LEGEND: &str = "days: B blocked, T taken for a bot, J junked, ? another status;\n      else the \
+    filter: g green, y yellow, r red;\n      else . not listed, - nothing was read";
 
 /// What it can be grouped by.
 pub(in crate::query) const DIMENSIONS: &[Dimension] = &[Dimension::Ip];
@@ -35,7 +35,8 @@ const COLUMNS: &[Column] = &[
     column("ip", ColumnKind::Ip, 0),
     column("state", ColumnKind::Text, 0),
     column("since", ColumnKind::Time, 3),
-    column("days", ColumnKind::Text, 1),
+    // Of a strip nothing may be cut: the latest days are at its end.
+    column("days", ColumnKind::Time, 1),
     column("filter", ColumnKind::Text, 2),
     column("complaint_rate", ColumnKind::Share, 2),
     column("recipients", ColumnKind::Number, 4),

@@ -30,7 +30,7 @@ pub(super) fn read(text: &str, limit: u64, notes: &mut Notes) -> Found {
         count: 0,
         layout: None,
         rows: Vec::new(),
-        is_list: false,
+        has_array: false,
         foreign: 0,
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
@@ -49,7 +49,7 @@ pub(super) fn read(text: &str, limit: u64, notes: &mut Notes) -> Found {
             }
             Found::List(Snds { layout, rows })
         }
-        None if list.is_list && list.foreign == 0 && outcome.is_ok() => Found::Empty,
+        None if list.has_array && list.foreign == 0 && outcome.is_ok() => Found::Empty,
         None => Found::Nothing,
     }
 }
@@ -62,7 +62,7 @@ struct List<'n> {
     layout: Option<Layout>,
     rows: Vec<Row>,
     /// An array was found where the list stands.
-    is_list: bool,
+    has_array: bool,
     /// Elements that are no row of SNDS.
     foreign: u64,
 }
@@ -130,7 +130,7 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
     nothing_of!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_f64: f64, visit_str: &str);
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        self.list.is_list = true;
+        self.list.has_array = true;
         loop {
             let mut cells = Vec::new();
             let element = Object {
@@ -163,7 +163,7 @@ impl<'de> Visitor<'de> for Root<'_, '_> {
             }
         }
         let known = cells.iter().filter_map(|cell| cell.column);
-        if !self.list.is_list && columns::layout(known).is_some() {
+        if !self.list.has_array && columns::layout(known).is_some() {
             self.list.row(&cells);
         }
         Ok(())

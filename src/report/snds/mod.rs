@@ -178,3 +178,6 @@ impl Row {
         State::of(self.blocked, self.details.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests;

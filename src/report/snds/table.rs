@@ -73,6 +73,11 @@ pub(super) fn read(text: &str, shape: &Shape, limit: u64, notes: &mut Notes) -> 
     let mut rows = Vec::new();
     let mut reader = reader(text);
     let mut record = StringRecord::new();
+    let mut lines = Lines {
+        text: text.as_bytes(),
+        at: 0,
+        line: 1,
+    };
     if let Shape::Named(..) = shape {
         let _ = reader.read_record(&mut record);
     }
@@ -85,8 +90,7 @@ pub(super) fn read(text: &str, shape: &Shape, limit: u64, notes: &mut Notes) -> 
                 break;
             }
         }
-        let line = record.position().map_or(0, csv::Position::line);
-        let place = Place::Line(line);
+        let place = Place::Line(lines.of(&record));
         if record.iter().all(str::is_empty) {
             continue;
         }
@@ -100,6 +104,30 @@ pub(super) fn read(text: &str, shape: &Shape, limit: u64, notes: &mut Notes) -> 
         }
     }
     Snds { layout, rows }
+}
+
+/// Counts lines. The reader takes the second half of CRLF for the beginning of the next row, and so
+/// counts some rows one too low.
+struct Lines<'t> {
+    text: &'t [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line that a row begins in, from 1. Rows are asked for in their order.
+    fn of(&mut self, record: &StringRecord) -> u64 {
+        let start = record.position().map_or(0, csv::Position::byte);
+        let start = usize::try_from(start).unwrap_or(usize::MAX);
+        while let Some(byte) = self.text.get(self.at) {
+            if self.at >= start && !matches!(byte, b'\r' | b'\n') {
+                break;
+            }
+            self.line += u64::from(*byte == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 /// The cells of a row with their columns. Where there are more than columns, a text with commas was
