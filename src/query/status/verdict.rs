@@ -154,10 +154,11 @@ fn listed(listing: &Listing) -> Wrong {
 
 /// Whether an alert is about what SNDS is said to say anyway.
 fn is_listed(standings: &Standings, alert: &Alert) -> bool {
-    alert.rule == "snds"
+    let of = |listing: &Listing| format!("{} {}", listing.range, listing.state.as_str());
+    alert.rule == SNDS
         && standings
             .standing()
-            .any(|listing| alert.about.contains(&listing.range.to_string()))
+            .any(|listing| alert.about == of(listing))
 }
 
 fn refused(block: &Block) -> Option<Wrong> {
