@@ -281,6 +281,7 @@ fn what_is_blocked_at_snds_is_critical() {
         },
         complaints: None,
         silence: TimeDelta::days(7),
+        snds: None,
         now: at("2026-03-31T12:00:00Z"),
     };
     let status = query::status(&conn, &look).unwrap();

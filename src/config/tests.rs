@@ -575,7 +575,7 @@ fn snds_has_three_ways_in() {
     assert_eq!(config.schedule.snds, None);
     assert!(!Place::with("").load().snds.is_configured());
 
-    let what = |text: &str| Place::with(text).error().to_string();
+    let what = |text: &str| Place::with(text).error();
     let said = what("[snds]\napi_url = \"http://snds.example\"\n");
     assert!(
         said.contains("snds.api_url is \"http://snds.example\", expected an https"),
