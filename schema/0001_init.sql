@@ -194,12 +194,13 @@ CREATE TABLE aggregate_report (
 
 CREATE INDEX aggregate_report_id ON aggregate_report (report_id);
 
--- Results and reasons repeat from record to record: a record points at the set it has. From here down to
+-- Results and reasons repeat from record to record: a record points at the set it has. The same set may be
+-- there more than once: no index looks for all of them. From here down to
 -- `record_pack`, what points at reports, texts and sets is no foreign key: looking each of them up for
 -- every row costs as much as inserting it. `db check` looks all of them up at once.
 CREATE TABLE result_set (
     id     INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE dkim_result (
@@ -224,7 +225,7 @@ CREATE TABLE spf_result (
 
 CREATE TABLE reason_set (
     id     INTEGER PRIMARY KEY,
-    digest BLOB NOT NULL UNIQUE
+    digest BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE reason (

@@ -96,7 +96,7 @@ fn every_command_runs_as_written() {
     assert!(err.is_empty(), "{err}");
     // The first command does the main job.
     for words in [
-        "Read 41 messages and files.",
+        "Read 47 messages and files.",
         "New: complaints by ip",
         "New: failures by ip",
     ] {

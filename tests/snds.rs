@@ -239,6 +239,15 @@ fn a_range_is_ours_where_it_has_an_address_of_ours() {
             .map(|r| r.to_string())
             .collect()
     };
+    let mut view = conn
+        .prepare("SELECT first_ip || '-' || last_ip FROM v_snds ORDER BY n")
+        .unwrap();
+    let shown: Vec<String> = view
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(shown, ["192.0.2.128-192.0.3.5", "10.0.0.1-10.0.0.9"]);
     assert_eq!(ours("192.0.3.4/32"), ["192.0.2.128-192.0.3.5"]);
     assert_eq!(ours("192.0.0.0/16"), ["192.0.2.128-192.0.3.5"]);
     assert_eq!(ours("192.0.3.6/32"), Vec::<String>::new());

@@ -55,9 +55,7 @@ fn refusal(from: &str, provider: &str, code: &str, blocks: &[&Block]) -> Option<
         rule: Rule::Refusal,
         about: format!("{from} {provider} {code}"),
         critical,
-        // A refusal is what a server of ours was told, or what a bounce says; a bounce that failed
-        // authentication is none.
-        unproven: false,
+        unproven: blocks.iter().all(|block| !block.proven),
         title: format!("{provider} {what} mail from {named} ({code})"),
         evidence,
         advice: advice(worst),

@@ -19,13 +19,14 @@ pub(super) fn login(
     let colours = failure::colours(global.no_color);
     let name = &args.name;
     let Some(imap) = config.imap.iter().find(|imap| imap.account.name == *name) else {
-        if config.imap.is_empty() {
-            return Err(config::Error::NoMailbox { path: config.file }.into());
-        }
-        let what = format!(
-            "no [[imap]] has the name {name}; there are {}",
-            names(&config)
-        );
+        let what = if config.imap.is_empty() {
+            format!("no [[imap]] has the name {name}: there is no such section")
+        } else {
+            format!(
+                "no [[imap]] has the name {name}; there are {}",
+                names(&config)
+            )
+        };
         failure::error(&what, None, &mut io::stderr(), colours);
         return Ok(ExitCode::Configuration);
     };

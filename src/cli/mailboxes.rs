@@ -23,7 +23,9 @@ pub(super) const NAME: usize = 200;
 /// There are none, and nothing else to look at either.
 pub(super) fn configured(config: &mut Config) -> Result<Vec<Arc<Imap>>, config::Error> {
     let mailboxes: Vec<_> = config.imap.drain(..).map(Arc::new).collect();
-    if mailboxes.is_empty() && config.logs.is_empty() && !config.snds.is_configured() {
+    let others =
+        !config.logs.is_empty() || config.snds.is_configured() || config.schedule.smtp.is_some();
+    if mailboxes.is_empty() && !others {
         let path = config.file.clone();
         return Err(config::Error::NoMailbox { path });
     }

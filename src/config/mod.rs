@@ -423,7 +423,7 @@ pub enum Error {
         expected: &'static str,
     },
     /// Nothing is configured that could be looked at.
-    #[error("{}there is no [[imap]], [[log]] or [snds] section", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
+    #[error("{}there is no [[imap]], [[log]] or [snds] section, and schedule.smtp is off", path.as_ref().map_or_else(|| "no configuration was found: ".to_owned(), |path| format!("{}: ", path.display())))]
     NoMailbox {
         /// The file, where there is one.
         path: Option<PathBuf>,

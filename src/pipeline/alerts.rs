@@ -12,7 +12,7 @@ use crate::net;
 use crate::query::{self, Alert, Due, Look, Ours};
 use crate::store::{self, Change, Post, Seen, Store};
 
-/// The target that is no [[notify]]: whoever runs the program prints what it is given.
+/// The target that is no `[[notify]]`: whoever runs the program prints what it is given.
 pub const OUTPUT: &str = "-";
 
 /// What the alerts of a database need.

@@ -119,6 +119,8 @@ pub struct Block {
     pub count: u64,
     /// Where this is known from.
     pub evidence: Vec<Evidence>,
+    /// False where it is known from bounces alone that nobody authenticated.
+    pub proven: bool,
     /// When the provider last took mail from here, as far as is known.
     pub accepted: Option<DateTime<Utc>>,
 }
@@ -259,7 +261,7 @@ fn judge(
         .max_by_key(|said| standing(said))
         .unwrap_or(latest);
     let mut first = latest.first;
-    let (mut counts, mut evidence) = ([0_u64; 3], Vec::new());
+    let (mut counts, mut evidence, mut proven) = ([0_u64; 3], Vec::new(), false);
     for said in said.iter().take_while(|said| {
         let near = first - said.last < PRESENT;
         first = if near { first.min(said.first) } else { first };
@@ -269,6 +271,7 @@ fn judge(
             *count = count.saturating_add(said.count);
         }
         evidence.push(said.evidence);
+        proven |= said.proven;
     }
     evidence.sort_unstable();
     evidence.dedup();
@@ -286,6 +289,7 @@ fn judge(
         last: latest.last,
         count: logs.max(bounces).saturating_add(probes),
         evidence,
+        proven,
         accepted,
     })
 }

@@ -1,4 +1,4 @@
-//! Ids of texts and sets that repeat: a bounded memory in front of a unique index.
+//! Ids of texts and sets that repeat: a bounded memory, for texts in front of a unique index.
 
 use std::collections::HashMap;
 
@@ -29,6 +29,8 @@ pub(super) struct Interner {
     marks: Vec<usize>,
     /// Whether what was not remembered was new, lately: above zero, mostly.
     newness: i8,
+    /// Whether the latest sets of the database were taken in.
+    primed: bool,
 }
 
 impl Interner {
@@ -150,7 +152,8 @@ impl Interner {
     }
 
     /// The id of a set in this table, and whether its row was made just now, so that its members
-    /// have to be written.
+    /// have to be written. There is no index behind it: a set that was not asked for lately is written
+    /// again, which costs less than a page for each new one, at a place of an index that chance has.
     pub(super) fn set(
         &mut self,
         conn: &Connection,
@@ -160,14 +163,29 @@ impl Interner {
         if let Some(id) = self.get(digest) {
             return Ok((id, false));
         }
-        let (id, fresh) = self.row(
-            conn,
-            &format!("INSERT INTO {table} (digest) VALUES (?1) ON CONFLICT DO NOTHING"),
-            &format!("SELECT id FROM {table} WHERE digest = ?1"),
-            [digest],
-        )?;
-        self.remember(digest, id, fresh);
-        Ok((id, fresh))
+        if !self.primed {
+            self.primed = true;
+            self.prime(conn, table)?;
+            return self.set(conn, table, digest);
+        }
+        conn.prepare_cached(&format!("INSERT INTO {table} (digest) VALUES (?1)"))?
+            .execute([digest])?;
+        let id = conn.last_insert_rowid();
+        self.remember(digest, id, true);
+        Ok((id, true))
+    }
+
+    /// Remembers the latest sets of the database.
+    fn prime(&mut self, conn: &Connection, table: &str) -> rusqlite::Result<()> {
+        let statement =
+            format!("SELECT digest, id FROM {table} ORDER BY id DESC LIMIT {MAX_ENTRIES}");
+        let mut find = conn.prepare(&statement)?;
+        let mut rows = find.query([])?;
+        while let Some(row) = rows.next()? {
+            let digest: Vec<u8> = row.get(0)?;
+            self.old.insert(digest.into(), row.get(1)?);
+        }
+        Ok(())
     }
 }
 

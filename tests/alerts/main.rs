@@ -19,5 +19,6 @@ mod delivery;
 mod edges;
 mod flood;
 mod receivers;
+mod secrets;
 mod servers;
 mod story;

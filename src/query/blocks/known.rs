@@ -12,6 +12,10 @@ use crate::codes::{self, Category};
 use crate::message::domain::of_address;
 use crate::report::refusal::own_address;
 
+/// How many bounces are looked at, the latest first, and how many different ones of a day are told apart.
+const BOUNCES: i64 = 100_000;
+const DIFFERENT: usize = 10_000;
+
 /// What was said to one of ours, so many times.
 pub(super) struct Said {
     pub(super) source_ip: Option<IpAddr>,
@@ -26,6 +30,8 @@ pub(super) struct Said {
     pub(super) last: DateTime<Utc>,
     pub(super) count: u64,
     pub(super) evidence: Evidence,
+    /// Our own servers know of it, or the bounce is authenticated.
+    pub(super) proven: bool,
 }
 
 impl Said {
@@ -123,6 +129,7 @@ impl Known {
                     0 => Evidence::Log,
                     _ => Evidence::Probe,
                 },
+                proven: true,
             };
             said.category = meanings.of(&said);
             self.server(&said.server, said.source_ip);
@@ -140,19 +147,21 @@ impl Known {
     ) -> Result<(), Error> {
         let mut find = conn.prepare(
             "SELECT b.reporting_mta, y.remote_mta, y.recipient, y.action, y.code, y.diagnostic,
-                    r.time
+                    r.time, r.trust
                FROM report r
                CROSS JOIN bounce b ON b.report = r.id
                CROSS JOIN bounce_recipient y ON y.report = r.id
               WHERE r.kind = 5 AND r.counted = 1 AND r.trust <> 2 AND r.time >= ?1
                 AND y.code IS NOT NULL
-              ORDER BY r.time, r.id, y.n",
+              ORDER BY r.time DESC, r.id DESC, y.n DESC LIMIT ?2",
         )?;
-        let mut rows = find.query([since.timestamp()])?;
+        let mut rows = find.query((since.timestamp(), BOUNCES))?;
+        // Those of a day that say the same are one: anybody can send a bounce, and many.
+        let mut alike: HashMap<_, Said> = HashMap::new();
         while let Some(row) = rows.next()? {
-            let text = read::text(row, 5)?.unwrap_or_default().to_owned();
-            let remote_host: Option<String> = row.get(1)?;
-            let provider = match (&remote_host, codes::find(&text, None)) {
+            let text = read::text(row, 5)?.unwrap_or_default();
+            let remote_host = read::text(row, 1)?;
+            let provider = match (remote_host, codes::find(text, None)) {
                 (Some(host), _) => codes::provider(host).into_owned(),
                 (None, Some(entry)) => entry.provider.to_owned(),
                 (None, None) => {
@@ -163,29 +172,53 @@ impl Known {
                     )
                 }
             };
-            let server: Option<String> = row.get(0)?;
-            let server = server.unwrap_or_default().to_ascii_lowercase();
-            let named = own_address(&text, &provider, |ip| ours.has_ip(ip));
+            let server = read::text(row, 0)?.unwrap_or_default().to_ascii_lowercase();
+            let named = own_address(text, &provider, |ip| ours.has_ip(ip));
             if !self.is_ours(ours, &server, named) {
                 continue;
             }
             let when = time(row, 6)?;
+            let is_deferred = row.get::<_, Option<i64>>(3)? == Some(1);
+            let code: String = row.get(4)?;
+            let proven = row.get::<_, i64>(7)? == 1;
+            let key = (
+                when.date_naive(),
+                named,
+                server.clone(),
+                provider.clone(),
+                code.clone(),
+                (is_deferred, proven),
+            );
+            if let Some(said) = alike.get_mut(&key) {
+                said.first = when;
+                said.count += 1;
+                continue;
+            }
+            if alike.len() >= DIFFERENT {
+                continue;
+            }
             let mut said = Said {
                 source_ip: named,
                 server,
                 provider,
-                remote_host,
-                is_deferred: row.get::<_, Option<i64>>(3)? == Some(1),
-                code: row.get(4)?,
+                remote_host: remote_host.map(str::to_owned),
+                is_deferred,
+                code,
                 category: Category::Other,
-                text,
+                text: text.to_owned(),
                 first: when,
                 last: when,
                 count: 1,
                 evidence: Evidence::Bounce,
+                proven,
             };
             said.category = meanings.of(&said);
-            self.said.push(said);
+            alike.insert(key, said);
+        }
+        let from = self.said.len();
+        self.said.extend(alike.into_values());
+        if let Some(bounced) = self.said.get_mut(from..) {
+            bounced.sort_by(|a, b| (a.last, &a.code).cmp(&(b.last, &b.code)));
         }
         Ok(())
     }
