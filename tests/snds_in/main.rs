@@ -569,3 +569,48 @@ fn nobody_is_there_to_answer() {
     let (code, said) = world.run(&["status"]);
     assert_eq!(code, 1, "{said}");
 }
+
+#[test]
+fn what_was_read_long_ago_is_not_taken_for_well() {
+    let world = World::signed_in();
+    world.poll();
+    assert_eq!(world.run(&["status"]).0, 0);
+    // As if nobody had asked since: twice six hours and a day are over.
+    let conn = rusqlite::Connection::open(world.dir.path().join("postwatch.db")).unwrap();
+    let earlier = "UPDATE snds_source SET first = first - 129601, asked = asked - 129601, \
+                   read = read - 129601";
+    conn.execute(earlier, []).unwrap();
+    assert_eq!(world.faults(), ["rest/data stale", "rest/status stale"]);
+    let (code, said) = world.run(&["status"]);
+    assert_eq!(code, 1, "{said}");
+    world.poll();
+    assert_eq!(world.faults(), [""; 0]);
+    assert_eq!(world.run(&["status"]).0, 0);
+}
+
+#[test]
+fn a_dry_run_asks_nobody() {
+    let world = World::signed_in();
+    let asked = world.microsoft.known().log.len();
+    let (code, said) = world.run(&["poll", "--dry-run"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("snds: to be asked"), "{said}");
+    assert_eq!(world.microsoft.known().log.len(), asked);
+    assert!(!world.dir.path().join("postwatch.db").exists());
+}
+
+#[test]
+fn how_it_stands_as_a_row_for_each_source() {
+    let world = World::signed_in();
+    world.poll();
+    let (code, said) = world.run(&["snds", "status", "--format", "csv"]);
+    assert_eq!(code, 0, "{said}");
+    let mut lines = said.lines();
+    let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+    assert!(
+        names.contains(&"source") && names.contains(&"fault"),
+        "{said}"
+    );
+    let sources: Vec<&str> = lines.filter_map(|line| line.split(',').next()).collect();
+    assert_eq!(sources, ["rest/data", "rest/status"], "{said}");
+}
