@@ -79,7 +79,7 @@ impl Page<'_, '_> {
     fn jmrp(&mut self) -> io::Result<()> {
         let arrived = self.guide.enrolled.and_then(|enrolled| enrolled.jmrp);
         self.title(
-            Some(arrived.is_some()),
+            arrived.is_some(),
             "1. JMRP: who complains at Outlook.com, Hotmail, Live and MSN",
         )?;
         self.arrived("", arrived)?;
@@ -111,21 +111,24 @@ impl Page<'_, '_> {
     }
 
     fn snds(&mut self) -> io::Result<()> {
+        let arrived = self.guide.enrolled.and_then(|enrolled| enrolled.snds);
         self.title(
-            None,
+            arrived.is_some(),
             "2. SNDS: whether Outlook.com blocks an address, and what it thinks of its mail",
         )?;
+        self.arrived("", arrived)?;
         self.label("where", MICROSOFT)?;
         self.label(
             "do",
-            "the access of step 1 is all; put the day into your calendar on which it ends, ten months \
-             from now, and confirm it again before that",
+            "the access of step 1 is all it takes; set token_file in [snds] and sign in with `postwatch \
+             snds login`. Access ends ten months after it was confirmed; you are told 30 days before",
         )?;
         self.label(
             "know",
             "consumer mailboxes alone, and IPv4 alone. Links for programs end after 30 days. An address \
              with less than about 100 mails a day has no row of data; whether it is blocked is said all the \
-             same. Whether anything arrives is not ticked off here",
+             same. Microsoft does not document how programs read SNDS; where that fails, save the lists and \
+             read them with `postwatch ingest FILE`",
         )
     }
 
@@ -136,7 +139,7 @@ impl Page<'_, '_> {
             .map(|enrolled| enrolled.aggregate.clone());
         let arrived = arrived.unwrap_or_default();
         self.title(
-            Some(all(&arrived)),
+            all(&arrived),
             "3. DMARC aggregate reports: who sends in the name of your domains, and whether it passes",
         )?;
         self.each(&arrived)?;
@@ -180,7 +183,7 @@ impl Page<'_, '_> {
         let arrived = self.guide.enrolled.map(|enrolled| enrolled.tls.clone());
         let arrived = arrived.unwrap_or_default();
         self.title(
-            Some(all(&arrived)),
+            all(&arrived),
             "4. TLS reports: whether mail to you could be sent encrypted",
         )?;
         self.each(&arrived)?;
@@ -198,7 +201,7 @@ impl Page<'_, '_> {
     fn cfbl(&mut self) -> io::Result<()> {
         let arrived = self.guide.enrolled.and_then(|enrolled| enrolled.cfbl);
         self.title(
-            Some(arrived.is_some()),
+            arrived.is_some(),
             "5. CFBL: complaints at whoever supports RFC 9477, without an enrolment",
         )?;
         self.arrived("", arrived)?;
@@ -234,12 +237,8 @@ impl Page<'_, '_> {
         paragraph("", text, self.width, self.out)
     }
 
-    fn title(&mut self, done: Option<bool>, title: &str) -> io::Result<()> {
-        let mark = match done {
-            Some(true) => "[x] ",
-            Some(false) => "[ ] ",
-            None => "    ",
-        };
+    fn title(&mut self, done: bool, title: &str) -> io::Result<()> {
+        let mark = if done { "[x] " } else { "[ ] " };
         writeln!(self.out)?;
         paragraph(mark, title, self.width, self.out)
     }

@@ -21,6 +21,8 @@ pub struct Arrived {
 pub struct Enrolled {
     /// Complaints by JMRP.
     pub jmrp: Option<Arrived>,
+    /// Lists of SNDS: of data, and of the status of addresses.
+    pub snds: Option<Arrived>,
     /// Aggregate reports: of each domain that was asked for with what is below it, or of all.
     pub aggregate: Vec<Option<Arrived>>,
     /// TLS reports, likewise.
@@ -52,6 +54,11 @@ pub fn enrolled(conn: &Connection, domains: &[String]) -> Result<Enrolled, Error
         jmrp: arrived(
             conn,
             "JOIN feedback f ON f.report = r.id WHERE r.kind = 2 AND f.shape <> 0 AND ?1 IS NULL",
+            None,
+        )?,
+        snds: arrived(
+            conn,
+            "JOIN snds s ON s.report = r.id WHERE r.kind = 6 AND s.is_proven = 1 AND ?1 IS NULL",
             None,
         )?,
         aggregate: each(
